@@ -1,0 +1,130 @@
+// Package config reads HCL into plain structs in which every value keeps its
+// source range.
+package config
+
+import (
+	"encoding/json"
+
+	"github.com/mkmini/mkmini/core/fault"
+)
+
+// Config is one system to build: a decoded configuration.
+type Config struct {
+	// Name is the first part of every artifact's name.
+	Name string
+	// Dir is the absolute path of the configuration's folder.
+	Dir string
+	// Targets are the architectures, in the order written.
+	Targets []Target
+	// Exports are the `export` blocks, in the order written.
+	Exports []Export
+}
+
+// Target is the system for one architecture. Values are evaluated with
+// ${arch} in scope.
+type Target struct {
+	// Arch is the architecture's name, from the plugin's description.
+	Arch      string
+	Toolchain Toolchain
+	Busybox   Busybox
+	// Rootfs are the entries of the `rootfs` blocks, in the order written.
+	Rootfs []Entry
+}
+
+// Toolchain is a `toolchain` block.
+type Toolchain struct {
+	// Plugin is the block's label.
+	Plugin string
+	// From are the `from` blocks in the order written; empty means that
+	// none was written.
+	From []From
+	// Attributes are the plugin's own attributes as a JSON object, complete
+	// with defaults.
+	Attributes json.RawMessage
+	// AttributeRanges are where those that were written stand.
+	AttributeRanges map[string]fault.Range
+	Range           fault.Range
+}
+
+// From is one place a compiler may come from.
+type From struct {
+	// Kind is the block's label: "host", "path".
+	Kind string
+	// Dir is the absolute path of a folder, for "path"; empty if it was
+	// null, and then the block is passed over.
+	Dir string
+	// Prefix is the start of the tools' names, such as
+	// "sw_64-sunway-linux-gnu-"; empty to look for the known triplets.
+	Prefix string
+	Range  fault.Range
+}
+
+// Busybox is the `busybox` block, or its defaults.
+type Busybox struct {
+	Version string
+	// SHA256 is 64 hexadecimal digits, given or known for the version.
+	SHA256 string
+	// File is the absolute path of a source tarball; empty if not given.
+	File string
+	// URLs are further places of the source tarball.
+	URLs []string
+	// Config is "defconfig" or the absolute path of a file.
+	Config string
+	// Set holds symbols, without CONFIG_, in kconfig's notation.
+	Set map[string]string
+	// Only and Without name applets; at most one is not empty.
+	Only    []string
+	Without []string
+	// Ranges are where values stand, by path joined with dots: "version",
+	// "set.FOO", "applets.only.2".
+	Ranges map[string]fault.Range
+	// Range is the block's, or that of the toolchain if there is no block.
+	Range fault.Range
+}
+
+// Kind is the kind of an entry.
+type Kind string
+
+// The kinds of entries.
+const (
+	Directory Kind = "directory"
+	File      Kind = "file"
+	Symlink   Kind = "symlink"
+	Device    Kind = "device"
+	Overlay   Kind = "overlay"
+)
+
+// Entry is one block within `rootfs`.
+type Entry struct {
+	Kind Kind
+	// Path is absolute and clean; "/" for an overlay of the whole.
+	Path string
+	// Content is a file's content if Source is empty.
+	Content string
+	// Source is the absolute path of a file, or of an overlay's folder.
+	Source string
+	// Target is what a symlink points to.
+	Target string
+	// Mode holds permission bits including setuid, setgid and sticky, as in
+	// chmod's octal notation; nil for the default.
+	Mode *uint32
+	// UID and GID are nil for the default.
+	UID, GID *int
+	// Char says that a device is a character device, else a block device.
+	Char         bool
+	Major, Minor uint32
+	Range        fault.Range
+}
+
+// Export is an `export` block.
+type Export struct {
+	// Plugin is the block's label.
+	Plugin string
+	// Attributes are the plugin's attributes as JSON objects, complete with
+	// defaults, by architecture; a multi-architecture exporter has one, under
+	// the empty string.
+	Attributes map[string]json.RawMessage
+	// AttributeRanges are where those that were written stand.
+	AttributeRanges map[string]fault.Range
+	Range           fault.Range
+}

@@ -1,0 +1,84 @@
+package sdk
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+)
+
+// Exporter writes root file systems in the formats that people ship.
+type Exporter interface {
+	// Describe returns the same data on every call, and does no work.
+	Describe(ctx context.Context) (ExporterInfo, error)
+	// Export writes files below req.OutDir, the same bytes for the same
+	// request, and reads them back. What the user can mend is a
+	// [Diagnostics] error.
+	Export(ctx context.Context, req ExportRequest, progress Progress) (ExportResult, error)
+}
+
+// ExporterInfo describes an exporter.
+type ExporterInfo struct {
+	// Description is one line for people.
+	Description string `json:"description,omitempty"`
+	// MultiArch exporters get all architectures in one request; others are
+	// called once for each.
+	MultiArch bool `json:"multi_arch,omitempty"`
+	// Attributes are what an `export` block of this plugin may hold.
+	Attributes []Attribute `json:"attributes,omitempty"`
+}
+
+// ExportRequest asks for the artifacts of one `export` block.
+type ExportRequest struct {
+	// Name is the system's name, the first part of every artifact's name.
+	Name string
+	// Images are the root file systems: one, or with MultiArch all of them,
+	// in the order of the configuration.
+	Images []Image
+	// Attributes are the attributes of the `export` block as a JSON object,
+	// complete with defaults.
+	Attributes json.RawMessage
+	// WorkDir is an empty folder for the plugin's use, removed afterwards.
+	WorkDir string
+	// OutDir is an empty folder for the artifacts.
+	OutDir string
+	// Jobs is how many threads may work at once, 1 or more.
+	Jobs int
+	// Epoch is the time that goes into whatever carries one.
+	Epoch time.Time
+}
+
+// Image is one root file system.
+type Image struct {
+	// Arch is the architecture's name in artifacts: "aarch64".
+	Arch string
+	// Platform is what an image of it declares.
+	Platform Platform
+	// Layer is the absolute path of the file system as an uncompressed,
+	// sorted tar archive whose names have no leading "./".
+	Layer string
+	// Digest is the layer's "sha256:…", and Size its length in bytes.
+	Digest string
+	Size   int64
+	// Boot is how QEMU starts it; nil if it can't.
+	Boot *Boot
+}
+
+// ExportResult lists what an export wrote.
+type ExportResult struct {
+	Artifacts []Artifact
+	// Warnings are diagnostics that did not stop the export.
+	Warnings Diagnostics
+}
+
+// Artifact is a file or folder to ship.
+type Artifact struct {
+	// Path is relative to OutDir, with slashes.
+	Path string
+	// Format names what it is: "docker", "oci", "cpio.gz".
+	Format string
+	// Arch is empty if it holds several.
+	Arch string
+	// Run are shell commands that use it, in order; {path} stands for where
+	// it ends up.
+	Run []string
+}

@@ -1,0 +1,24 @@
+package sdk
+
+// Plugin is what an executable serves.
+type Plugin struct {
+	// Name is the label of the blocks that use it; the executable is
+	// mkmini-plugin-NAME.
+	Name string
+	// Version is the plugin's own, a semantic version.
+	Version string
+	// Toolchain and Exporter are what it can do; at least one is set.
+	Toolchain Toolchain
+	Exporter  Exporter
+}
+
+// Manifest is what `mkmini-plugin-NAME describe` prints as JSON: all that
+// mkmini needs to know to plan, without a call over gRPC.
+type Manifest struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	// Protocols are the versions of mkmini's plugin protocol it speaks.
+	Protocols []int          `json:"protocols"`
+	Toolchain *ToolchainInfo `json:"toolchain,omitempty"`
+	Exporter  *ExporterInfo  `json:"exporter,omitempty"`
+}
