@@ -1,0 +1,239 @@
+// Package plan turns a configuration and what the plugins describe into
+// ordered steps, each with a key made from all that has a say in its result.
+// It reads and runs nothing.
+package plan
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/mkmini/mkmini/core/config"
+	"github.com/mkmini/mkmini/plugins/sdk"
+)
+
+// Kind is the kind of a step.
+type Kind string
+
+// The kinds of steps, in the way of the data.
+const (
+	Source    Kind = "source"
+	Toolchain Kind = "toolchain"
+	Busybox   Kind = "busybox"
+	Rootfs    Kind = "rootfs"
+	Check     Kind = "check"
+	Export    Kind = "export"
+)
+
+// Step is one piece of work whose result is kept.
+type Step struct {
+	// ID names the step within its plan: "busybox/aarch64".
+	ID   string
+	Kind Kind
+	// Arch is the architecture, empty if the step serves several.
+	Arch string
+	// Target is an index into Config.Targets, and Export one into
+	// Config.Exports; -1 where there is none.
+	Target, Export int
+	// Needs are the IDs of the steps whose results it reads.
+	Needs []string
+	// Parts are what the key is made from.
+	Parts []Part
+	// Key names the result. It is empty as long as a part isn't known: a
+	// compiler has to be probed before a key can be made from it.
+	Key string
+}
+
+// Title names the step for people: "export docker".
+func (s Step) Title(c *config.Config) string {
+	if s.Kind == Export {
+		return "export " + c.Exports[s.Export].Plugin
+	}
+	return string(s.Kind)
+}
+
+// Part is one named thing that has a say in a step's result.
+type Part struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// Input is all that a plan depends on.
+type Input struct {
+	Config *config.Config
+	// Mkmini is the digest of mkmini itself, which does some steps.
+	Mkmini string
+	// Plugins holds what is known of each plugin, by name.
+	Plugins map[string]Plugin
+	// Compilers holds the fingerprints of probed compilers, by architecture.
+	Compilers map[string]string
+	// Configs holds the digests of busybox configuration files, by path.
+	Configs map[string]string
+	// Entries holds the digests of the rootfs entries, by architecture.
+	Entries map[string][]Part
+	// Epoch is the time that goes into whatever carries one.
+	Epoch time.Time
+}
+
+// Plugin is what a plan needs to know of a plugin.
+type Plugin struct {
+	// Digest is the "sha256:…" of its executable.
+	Digest   string
+	Exporter *sdk.ExporterInfo
+}
+
+// Plan is the steps of a configuration, each after those it needs.
+type Plan struct {
+	Steps []Step
+}
+
+// Step returns the step with that ID.
+func (p Plan) Step(id string) (Step, bool) {
+	for _, s := range p.Steps {
+		if s.ID == id {
+			return s, true
+		}
+	}
+	return Step{}, false
+}
+
+// Make returns the plan for in.
+func Make(in Input) Plan {
+	m := maker{in: in, keys: map[string]string{}}
+	for i, t := range in.Config.Targets {
+		m.source(t)
+		m.toolchain(i, t)
+		m.busybox(i, t)
+		m.rootfs(i, t)
+		m.check(i, t)
+	}
+	for i, e := range in.Config.Exports {
+		m.export(i, e)
+	}
+	return Plan{Steps: m.steps}
+}
+
+// maker collects steps.
+type maker struct {
+	in    Input
+	steps []Step
+	keys  map[string]string // by ID
+}
+
+// add appends a step with its key, unless one with that ID is there.
+func (m *maker) add(s Step) {
+	if _, ok := m.keys[s.ID]; ok {
+		return
+	}
+	s.Key = key(s)
+	m.keys[s.ID] = s.Key
+	m.steps = append(m.steps, s)
+}
+
+func sourceID(t config.Target) string {
+	return fmt.Sprintf("%s/%s-%.12s", Source, t.Busybox.Version, t.Busybox.SHA256)
+}
+
+func targetID(k Kind, t config.Target) string { return string(k) + "/" + t.Arch }
+
+func (m *maker) source(t config.Target) {
+	m.add(Step{
+		ID: sourceID(t), Kind: Source, Target: m.first(t.Busybox.SHA256), Export: -1,
+		Parts: []Part{{"sha256", t.Busybox.SHA256}, {"unpacked by", sourceFormat}},
+	})
+}
+
+// first returns the first target that wants a source: the others share it.
+func (m *maker) first(sha256 string) int {
+	for i, t := range m.in.Config.Targets {
+		if t.Busybox.SHA256 == sha256 {
+			return i
+		}
+	}
+	return -1
+}
+
+func (m *maker) toolchain(i int, t config.Target) {
+	m.add(Step{
+		ID: targetID(Toolchain, t), Kind: Toolchain, Arch: t.Arch, Target: i, Export: -1,
+		Parts: []Part{{"the compiler", m.in.Compilers[t.Arch]}},
+	})
+}
+
+func (m *maker) busybox(i int, t config.Target) {
+	b := t.Busybox
+	parts := []Part{
+		{"the plugin " + t.Toolchain.Plugin, m.in.Plugins[t.Toolchain.Plugin].Digest},
+		{"the compiler", m.in.Compilers[t.Arch]},
+		{"the source", b.SHA256},
+		{"version", b.Version},
+		{"config", b.Config},
+		{"SOURCE_DATE_EPOCH", epoch(m.in.Epoch)},
+		{"the toolchain's attributes", string(t.Toolchain.Attributes)},
+	}
+	if digest, ok := m.in.Configs[b.Config]; ok {
+		parts[4] = Part{"the file " + b.Config, digest}
+	}
+	parts = append(parts, mapParts("set ", b.Set)...)
+	parts = append(parts, listParts("applets only ", b.Only)...)
+	parts = append(parts, listParts("applets without ", b.Without)...)
+	m.add(Step{
+		ID: targetID(Busybox, t), Kind: Busybox, Arch: t.Arch, Target: i, Export: -1,
+		Needs: []string{sourceID(t), targetID(Toolchain, t)},
+		Parts: parts,
+	})
+}
+
+func (m *maker) rootfs(i int, t config.Target) {
+	need := targetID(Busybox, t)
+	parts := []Part{
+		{"busybox", m.keys[need]},
+		{"mkmini", m.in.Mkmini},
+		{"SOURCE_DATE_EPOCH", epoch(m.in.Epoch)},
+	}
+	m.add(Step{
+		ID: targetID(Rootfs, t), Kind: Rootfs, Arch: t.Arch, Target: i, Export: -1,
+		Needs: []string{need}, Parts: append(parts, m.in.Entries[t.Arch]...),
+	})
+}
+
+func (m *maker) check(i int, t config.Target) {
+	need := targetID(Rootfs, t)
+	m.add(Step{
+		ID: targetID(Check, t), Kind: Check, Arch: t.Arch, Target: i, Export: -1,
+		Needs: []string{need, targetID(Toolchain, t)},
+		Parts: []Part{{"the root file system", m.keys[need]}, {"mkmini", m.in.Mkmini}},
+	})
+}
+
+// export adds one step for a multi-architecture exporter, else one for each
+// architecture.
+func (m *maker) export(i int, e config.Export) {
+	plugin := m.in.Plugins[e.Plugin]
+	common := []Part{
+		{"the plugin " + e.Plugin, plugin.Digest},
+		{"name", m.in.Config.Name},
+		{"SOURCE_DATE_EPOCH", epoch(m.in.Epoch)},
+	}
+	step := func(arch string, target int, targets []config.Target) {
+		s := Step{
+			ID: fmt.Sprintf("%s/%d-%s", Export, i+1, e.Plugin), Kind: Export, Arch: arch, Target: target, Export: i,
+			Parts: append(common[:len(common):len(common)], Part{"its attributes", string(e.Attributes[arch])}),
+		}
+		if arch != "" {
+			s.ID += "/" + arch
+		}
+		for _, t := range targets {
+			need := targetID(Rootfs, t)
+			s.Needs = append(s.Needs, need)
+			s.Parts = append(s.Parts, Part{"the root file system for " + t.Arch, m.keys[need]})
+		}
+		m.add(s)
+	}
+	if plugin.Exporter != nil && plugin.Exporter.MultiArch {
+		step("", -1, m.in.Config.Targets)
+		return
+	}
+	for j, t := range m.in.Config.Targets {
+		step(t.Arch, j, []config.Target{t})
+	}
+}

@@ -1,0 +1,115 @@
+package toolchain
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/mkmini/mkmini/core/store"
+	"github.com/mkmini/mkmini/plugins/sdk"
+)
+
+// Probed is a compiler that was found to work.
+type Probed struct {
+	Compiler sdk.Compiler `json:"compiler"`
+	// From is where it was found, for people.
+	From string `json:"from"`
+	// Fingerprint is the "sha256:…" of all that has a say in what the
+	// compiler makes. It is the same wherever the compiler is installed.
+	Fingerprint string `json:"fingerprint"`
+}
+
+// record is a probe's result on disk. It holds as long as every file that
+// the probe saw is the same one.
+type record struct {
+	Probed
+	// Stamps identify the files by path.
+	Stamps map[string]string `json:"stamps"`
+}
+
+// stamp identifies a file's state without reading it; it is empty if there
+// is no such file.
+func stamp(path string) string {
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%d:%d:%d:%d:%d", st.Dev, st.Ino, st.Size, st.Mtim.Nano(), st.Ctim.Nano())
+}
+
+func stamps(paths []string) map[string]string {
+	m := make(map[string]string, len(paths))
+	for _, p := range paths {
+		m[p] = stamp(p)
+	}
+	return m
+}
+
+// load returns the record at path, if there is one that still holds.
+func load(path string) (Probed, bool) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return Probed{}, false
+	}
+	var r record
+	if json.Unmarshal(data, &r) != nil || r.Fingerprint == "" {
+		return Probed{}, false
+	}
+	for p, s := range r.Stamps {
+		if stamp(p) != s {
+			return Probed{}, false
+		}
+	}
+	return r.Probed, true
+}
+
+// save writes a record, together with the state of the files it depends on.
+func save(path string, p Probed, also []string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("keep the probe's record: %w", err)
+	}
+	files := slices.Concat(p.Compiler.Files, []string{p.Compiler.CC}, also)
+	if err := store.WriteJSON(path, record{Probed: p, Stamps: stamps(files)}); err != nil {
+		return fmt.Errorf("keep the probe's record: %w", err)
+	}
+	return nil
+}
+
+// fingerprint digests the contents of a compiler's files by their names, so
+// that the folder it is installed in has no say.
+func fingerprint(c sdk.Compiler) (string, error) {
+	lines := []string{fmt.Sprintf("target %q", c.Target)}
+	for _, path := range c.Files {
+		digest, err := digestFile(path)
+		if err != nil {
+			return "", fmt.Errorf("fingerprint the compiler: %w", err)
+		}
+		lines = append(lines, fmt.Sprintf("%s %q", digest, filepath.Base(path)))
+	}
+	slices.Sort(lines)
+	h := sha256.New()
+	for _, line := range slices.Compact(lines) {
+		fmt.Fprintln(h, line)
+	}
+	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
+}
+
+func digestFile(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", fmt.Errorf("read %s: %w", path, err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}

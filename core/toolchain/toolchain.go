@@ -1,0 +1,209 @@
+// Package toolchain finds a compiler for an architecture, has the plugin
+// probe it, and remembers what was found for as long as the compiler stays
+// the same.
+package toolchain
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/mkmini/mkmini/core/config"
+	"github.com/mkmini/mkmini/core/fault"
+	"github.com/mkmini/mkmini/plugins/sdk"
+)
+
+// Manager finds and probes compilers.
+type Manager struct {
+	// Dir is the folder of the records, absolute.
+	Dir  string
+	Host Host
+}
+
+// ThisHost returns what a search sees of the machine it runs on.
+func ThisHost() Host {
+	h := Host{}
+	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
+		if filepath.IsAbs(dir) {
+			h.Path = append(h.Path, dir)
+		}
+	}
+	var u unix.Utsname
+	if unix.Uname(&u) == nil {
+		h.Machine = unix.ByteSliceToString(u.Machine[:])
+	}
+	return h
+}
+
+// Request asks for a compiler.
+type Request struct {
+	Toolchain config.Toolchain
+	Info      sdk.ToolchainInfo
+	// Plugin is the digest of the plugin that probes.
+	Plugin string
+}
+
+// query is a request together with what the machine has for it. Its digest
+// names the record.
+type query struct {
+	Plugin     string          `json:"plugin"`
+	Attributes json.RawMessage `json:"attributes"`
+	Candidates []Candidate     `json:"candidates"`
+	Emulators  []string        `json:"emulators"`
+	Machine    string          `json:"machine"`
+
+	tried []string
+	path  string
+}
+
+func (m *Manager) query(req Request) (query, error) {
+	s := m.Host.find(req.Info, req.Toolchain.From)
+	q := query{
+		Plugin: req.Plugin, Attributes: req.Toolchain.Attributes,
+		Candidates: s.found, Emulators: emulators(req.Info), Machine: m.Host.Machine, tried: s.tried,
+	}
+	data, err := json.Marshal(q)
+	if err != nil {
+		return query{}, fmt.Errorf("encode the search for a compiler: %w", err)
+	}
+	sum := sha256.Sum256(data)
+	q.path = filepath.Join(m.Dir, req.Info.Arch+"-"+hex.EncodeToString(sum[:16])+".json")
+	return q, nil
+}
+
+// emulators returns the paths of the architecture's emulators that are there.
+func emulators(info sdk.ToolchainInfo) []string {
+	var paths []string
+	for _, name := range info.Emulators {
+		if p, err := exec.LookPath(name); err == nil {
+			paths = append(paths, p)
+		}
+	}
+	return paths
+}
+
+// Known returns the compiler that an earlier Obtain settled on, if nothing
+// has changed since. It runs nothing.
+func (m *Manager) Known(req Request) (Probed, bool) {
+	q, err := m.query(req)
+	if err != nil {
+		return Probed{}, false
+	}
+	return load(q.path)
+}
+
+// Obtain returns the first compiler found that passes the plugin's probe,
+// and remembers it. Failures of those before it are returned as remarks.
+// With none, the error is a [*fault.Error] that lists all that was tried.
+func (m *Manager) Obtain(ctx context.Context, req Request, plugin sdk.Toolchain, workDir string) (Probed, []string, error) {
+	q, err := m.query(req)
+	if err != nil {
+		return Probed{}, nil, err
+	}
+	if len(q.Candidates) == 0 {
+		return Probed{}, nil, notFound(req, q.tried)
+	}
+	var refused []refusal
+	for i, c := range q.Candidates {
+		compiler, err := probe(ctx, plugin, c, req, filepath.Join(workDir, fmt.Sprint(i)))
+		var diags sdk.Diagnostics
+		if errors.As(err, &diags) {
+			refused = append(refused, refusal{c, diags})
+			continue
+		}
+		if err != nil {
+			return Probed{}, nil, err
+		}
+		p := Probed{Compiler: compiler, From: c.From}
+		if p.Fingerprint, err = fingerprint(compiler); err != nil {
+			return Probed{}, nil, err
+		}
+		var also []string
+		for _, r := range refused {
+			also = append(also, r.CC)
+		}
+		return p, remarks(refused), save(q.path, p, slices.Concat(also, q.Emulators))
+	}
+	return Probed{}, nil, unusable(req, refused, q.tried)
+}
+
+func probe(ctx context.Context, plugin sdk.Toolchain, c Candidate, req Request, workDir string) (sdk.Compiler, error) {
+	if err := os.MkdirAll(workDir, 0o755); err != nil {
+		return sdk.Compiler{}, fmt.Errorf("probe %s: %w", c.CC, err)
+	}
+	return plugin.Probe(ctx, sdk.ProbeRequest{
+		CC: c.CC, Prefix: c.Prefix, Attributes: req.Toolchain.Attributes, WorkDir: workDir,
+	})
+}
+
+// refusal is a compiler that failed its probe.
+type refusal struct {
+	Candidate
+	diags sdk.Diagnostics
+}
+
+// remarks returns a line for each compiler that was passed over.
+func remarks(refused []refusal) []string {
+	var lines []string
+	for _, r := range refused {
+		lines = append(lines, fmt.Sprintf("%s was passed over: %s", r.CC, r.diags.Error()))
+	}
+	return lines
+}
+
+// notFound is the first error a newcomer sees: it says what was looked for,
+// where, which package has it, and how to point to a compiler.
+func notFound(req Request, tried []string) error {
+	return &fault.Error{
+		Step:    "toolchain for " + req.Info.Arch,
+		Summary: "No compiler for " + req.Info.Arch + " found",
+		Detail:  "None of the places of this block has a C compiler for " + req.Info.Arch + ".",
+		Excerpt: tried,
+		Remedy:  remedy(req),
+		Range:   &req.Toolchain.Range,
+	}
+}
+
+func remedy(req Request) string {
+	point := fmt.Sprintf(`point to a compiler's folder with from "path" { dir = "/path/to/compiler" } in toolchain %q`, req.Toolchain.Plugin)
+	if len(req.Info.Packages) == 0 {
+		return "No Debian package holds this compiler: get it from the vendor of the processor, then " + point + "."
+	}
+	return fmt.Sprintf("Install it with `apt-get install %s`, or %s.", strings.Join(req.Info.Packages, " "), point)
+}
+
+// unusable is the error for compilers that were found and can't be used. The
+// first one's is told in full.
+func unusable(req Request, refused []refusal, tried []string) error {
+	first := refused[0].diags[0]
+	f := &fault.Error{
+		Step:    "toolchain for " + req.Info.Arch,
+		Summary: first.Summary,
+		Detail:  first.Detail,
+		Remedy:  first.Remedy,
+		Excerpt: first.Excerpt,
+		Log:     first.Log,
+		Range:   &req.Toolchain.Range,
+	}
+	if f.Remedy == "" {
+		f.Remedy = remedy(req)
+	}
+	if len(first.Path) == 2 && first.Path[0] == "attributes" {
+		if r, ok := req.Toolchain.AttributeRanges[first.Path[1]]; ok {
+			f.Range, f.Usage = &r, true
+		}
+	}
+	f.Excerpt = append(f.Excerpt, remarks(refused[1:])...)
+	f.Excerpt = append(f.Excerpt, tried...)
+	return f
+}
