@@ -126,7 +126,7 @@ func (s *search) drivers(pattern, from string) {
 		return
 	}
 	for _, cc := range matches {
-		if !executable(cc) || slices.ContainsFunc(s.found, func(c Candidate) bool { return c.CC == cc }) {
+		if !executable(cc) || slices.ContainsFunc(s.found, func(c Candidate) bool { return same(c.CC, cc) }) {
 			continue
 		}
 		s.found = append(s.found, Candidate{CC: cc, Prefix: strings.TrimSuffix(cc, "gcc"), From: from})
@@ -141,6 +141,13 @@ func expand(patterns []string) []string {
 		dirs = append(dirs, matches...)
 	}
 	return dirs
+}
+
+// same reports whether two paths lead to one file, as /bin and /usr/bin do.
+func same(a, b string) bool {
+	x, errX := os.Stat(a)
+	y, errY := os.Stat(b)
+	return errX == nil && errY == nil && os.SameFile(x, y)
 }
 
 func executable(path string) bool {
