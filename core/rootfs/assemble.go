@@ -1,0 +1,200 @@
+package rootfs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/mkmini/mkmini/core/config"
+	"github.com/mkmini/mkmini/core/fault"
+)
+
+// Input is what a file system is put together from.
+type Input struct {
+	// Tree is the absolute path of busybox's install tree; "" for none.
+	Tree string
+	// Entries are the configuration's, in the order written.
+	Entries []config.Entry
+}
+
+// Assemble puts a file system together and returns it sorted by path. Later
+// layers override earlier ones: first the base layout, then busybox's install
+// tree, then the entries in order.
+//
+// Folders above an entry are made as needed, as root's and with mode 0755. A
+// path that goes through a symlink lands where the symlink leads: /lib/x in
+// /usr/lib/x. Two entries that name one path clash, unless one of them is an
+// overlay: then the later one holds. A directory entry for a folder that is
+// there already changes only what it states.
+//
+// Errors that the user can mend are of type *fault.Error. No file's content
+// is read yet, and the files must stay as they are until it was.
+func Assemble(ctx context.Context, in Input) ([]Record, error) {
+	t := &tree{names: make(map[string]*node)}
+	addLayout(t)
+	if in.Tree != "" {
+		if err := addFolder(ctx, t, folder{dir: in.Tree, from: origin{what: "busybox"}, keepLinks: true}); err != nil {
+			return nil, fmt.Errorf("read busybox's install tree: %w", err)
+		}
+	}
+	claims := make(map[string]*fault.Range)
+	for i := range in.Entries {
+		entry := &in.Entries[i]
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if err := addEntry(ctx, t, entry, claims); err != nil {
+			return nil, explain(ctx, entry, err)
+		}
+	}
+	return t.records(), nil
+}
+
+// explain makes an error about an entry one that shows its block.
+func explain(ctx context.Context, entry *config.Entry, err error) error {
+	if _, ok := errors.AsType[*fault.Error](err); ok || ctx.Err() != nil {
+		return err
+	}
+	f := &fault.Error{
+		Step:    "rootfs",
+		Summary: "Unusable " + string(entry.Kind),
+		Detail:  sentence(err.Error()),
+		Remedy:  "Change this block, or what it is at odds with.",
+		Range:   &entry.Range,
+		Usage:   true,
+		Err:     err,
+	}
+	_, changed := errors.AsType[*changedError](err)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		f.Remedy = "Make it, or correct the path in this block."
+	case errors.Is(err, fs.ErrPermission):
+		f.Remedy = "Make it readable for the user who runs mkmini."
+	case changed:
+		f.Remedy = "Wait until nothing writes to it, and run mkmini again."
+	}
+	return f
+}
+
+// sentence makes a full sentence of an error's text.
+func sentence(text string) string {
+	return strings.ToUpper(text[:1]) + text[1:] + "."
+}
+
+// describe names an entry as the user wrote it.
+func describe(entry *config.Entry) string {
+	return fmt.Sprintf("%s %q", entry.Kind, entry.Path)
+}
+
+// addEntry puts one entry of the configuration into the tree. Claims hold the
+// blocks that name a path, by the path at which they landed.
+func addEntry(ctx context.Context, t *tree, entry *config.Entry, claims map[string]*fault.Range) error {
+	path := strings.TrimLeft(entry.Path, "/")
+	from := origin{what: describe(entry), block: &entry.Range, overlay: entry.Kind == config.Overlay}
+	if err := checkOwner(entry); err != nil {
+		return err
+	}
+	if entry.Kind == config.Overlay {
+		return addOverlay(ctx, t, entry, path, from)
+	}
+	at, err := t.resolve(path, false)
+	if err != nil {
+		return err
+	}
+	if other := claims[at]; other != nil {
+		return clash(entry, at, other)
+	}
+	n, err := newNode(entry, t.names[at], from)
+	if err != nil {
+		return err
+	}
+	if at, err = t.put(path, n); err != nil {
+		return err
+	}
+	claims[at] = &entry.Range
+	return nil
+}
+
+// clash is the error of two blocks that name one path, perhaps through a
+// symlink.
+func clash(entry *config.Entry, at string, other *fault.Range) error {
+	detail := fmt.Sprintf("Another block puts something at %q already.", "/"+at)
+	if "/"+at != entry.Path {
+		detail = fmt.Sprintf("Through a symlink, %q is %q, and another block puts something there already.", entry.Path, "/"+at)
+	}
+	return &fault.Error{
+		Step:    "rootfs",
+		Summary: "Two entries for one path",
+		Detail:  detail,
+		Remedy:  "Remove one of the two blocks.",
+		Range:   &entry.Range,
+		Related: other,
+		Usage:   true,
+	}
+}
+
+// newNode makes the node of an entry that is no overlay. There is what stands
+// at its path now, nil for nothing.
+func newNode(entry *config.Entry, there *node, from origin) (*node, error) {
+	n := &node{from: from}
+	switch entry.Kind {
+	case config.Directory:
+		n.kind, n.mode = Directory, 0o755
+		if there != nil && there.kind == Directory {
+			n.mode, n.uid, n.gid = there.mode, there.uid, there.gid
+		}
+	case config.File:
+		content, mode, err := fileContent(entry)
+		if err != nil {
+			return nil, err
+		}
+		n.kind, n.mode, n.content = File, mode, content
+	case config.Symlink:
+		if entry.Target == "" || len(entry.Target) > maxPath || strings.ContainsRune(entry.Target, 0) {
+			return nil, fmt.Errorf("the target of a symlink must have 1 to %d bytes and no NUL", maxPath)
+		}
+		n.kind, n.mode, n.target = Symlink, 0o777, entry.Target
+	case config.Device:
+		// Twelve and twenty bits are what Linux has: source kdev_t.h.
+		if entry.Major >= 1<<12 || entry.Minor >= 1<<20 {
+			return nil, fmt.Errorf("the device number %d:%d is too large: at most 4095:1048575", entry.Major, entry.Minor)
+		}
+		n.kind, n.mode, n.major, n.minor = BlockDevice, 0o600, entry.Major, entry.Minor
+		if entry.Char {
+			n.kind = CharDevice
+		}
+	default:
+		return nil, fmt.Errorf("there is no entry of kind %q", entry.Kind)
+	}
+	if entry.Mode != nil && n.kind != Symlink {
+		n.mode = *entry.Mode
+	}
+	setOwner(n, entry)
+	return n, nil
+}
+
+// setOwner sets the owner that an entry states.
+func setOwner(n *node, entry *config.Entry) {
+	if entry.UID != nil {
+		n.uid = *entry.UID
+	}
+	if entry.GID != nil {
+		n.gid = *entry.GID
+	}
+}
+
+// checkOwner refuses modes and owners that no file system could hold. The
+// number 4294967295 means "no change" to chown(2).
+func checkOwner(entry *config.Entry) error {
+	if entry.Mode != nil && *entry.Mode > 0o7777 {
+		return fmt.Errorf("the mode %#o has bits beyond 07777", *entry.Mode)
+	}
+	for _, id := range []*int{entry.UID, entry.GID} {
+		if id != nil && (*id < 0 || int64(*id) >= 1<<32-1) {
+			return fmt.Errorf("the owner %d is not between 0 and 4294967294", *id)
+		}
+	}
+	return nil
+}

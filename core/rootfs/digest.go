@@ -1,0 +1,99 @@
+package rootfs
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/mkmini/mkmini/core/config"
+)
+
+// Part is the digest of one entry of the configuration.
+type Part struct {
+	// Name is for people and unique: `file "/etc/motd"`, and for a second
+	// one of the same name `overlay "/" (2)`.
+	Name string
+	// Digest is a "sha256:…" over the entry's fields and over all that it
+	// reads from disk, but not over where on disk that is.
+	Digest string
+}
+
+// Digest returns the digests of the entries in their order. With BaseDigest
+// and what busybox was built from they say whether Assemble and WriteTar would
+// give the same bytes again. Errors are as those of Assemble.
+func Digest(ctx context.Context, entries []config.Entry) ([]Part, error) {
+	parts := make([]Part, 0, len(entries))
+	seen := make(map[string]int)
+	for i := range entries {
+		entry := &entries[i]
+		hash := sha256.New()
+		if err := hashEntry(ctx, hash, entry); err != nil {
+			return nil, explain(ctx, entry, err)
+		}
+		name := describe(entry)
+		if seen[name]++; seen[name] > 1 {
+			name = fmt.Sprintf("%s (%d)", name, seen[name])
+		}
+		parts = append(parts, Part{Name: name, Digest: fmt.Sprintf("sha256:%x", hash.Sum(nil))})
+	}
+	return parts, nil
+}
+
+// hashEntry hashes an entry and all that it reads.
+func hashEntry(ctx context.Context, h hash.Hash, entry *config.Entry) error {
+	fmt.Fprintf(h, "%s %q target %q char %t device %d:%d mode %s owner %s:%s\n",
+		entry.Kind, entry.Path, entry.Target, entry.Char, entry.Major, entry.Minor,
+		optional(entry.Mode), optional(entry.UID), optional(entry.GID))
+	switch entry.Kind {
+	case config.Overlay:
+		return hashFolder(ctx, h, entry.Source)
+	case config.File:
+		content, mode, err := fileContent(entry)
+		if err != nil {
+			return err
+		}
+		return hashContent(ctx, h, "", mode, content)
+	}
+	return nil
+}
+
+// optional prints a value that may be missing.
+func optional[T any](value *T) string {
+	if value == nil {
+		return "-"
+	}
+	return fmt.Sprint(*value)
+}
+
+// hashFolder hashes a folder's names, types, modes and contents.
+func hashFolder(ctx context.Context, h hash.Hash, dir string) error {
+	return walk(ctx, dir, func(rel string, info fs.FileInfo) error {
+		mode := normalMode(info.Mode())
+		switch info.Mode().Type() {
+		case fs.ModeDir:
+			fmt.Fprintf(h, "folder %q %o\n", rel, mode)
+			return nil
+		case fs.ModeSymlink:
+			target, err := os.Readlink(filepath.Join(dir, rel))
+			fmt.Fprintf(h, "symlink %q %q\n", rel, target)
+			return err
+		}
+		return hashContent(ctx, h, rel, mode, Content{Path: filepath.Join(dir, rel), Size: info.Size()})
+	})
+}
+
+// hashContent hashes a file's name, mode, size and content.
+func hashContent(ctx context.Context, h hash.Hash, name string, mode uint32, c Content) error {
+	fmt.Fprintf(h, "file %q %o %d\n", name, mode, c.Size)
+	r, err := c.open()
+	if err != nil {
+		return plain(err)
+	}
+	defer r.Close()
+	return copyContent(ctx, io.Writer(h), r, c)
+}

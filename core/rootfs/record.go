@@ -1,0 +1,88 @@
+// Package rootfs makes root file systems. A file system is a value, a sorted
+// list of records, put together from the base layout, busybox's install tree
+// and the configuration's entries, and written once as a tar archive. Nothing
+// needs root: nothing is mounted, made or owned on the machine itself.
+package rootfs
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"syscall"
+)
+
+// Type is the type of a record.
+type Type string
+
+// The types of records.
+const (
+	Directory   Type = "directory"
+	File        Type = "file"
+	Symlink     Type = "symlink"
+	Hardlink    Type = "hardlink"
+	CharDevice  Type = "char"
+	BlockDevice Type = "block"
+)
+
+// Record is one name in a file system.
+type Record struct {
+	// Path is relative to the root and clean: "usr/bin/env".
+	Path string
+	Type Type
+	// Mode holds the permission bits with setuid (04000), setgid (02000) and
+	// sticky (01000), as chmod(1) has them; 0777 for a symlink.
+	Mode uint32
+	// UID and GID are the numbers of owner and group.
+	UID, GID int
+	// Major and Minor are a device's numbers, 0 for all else.
+	Major, Minor uint32
+	// Target is what a symlink points to, or the Path of the earlier record
+	// that a hard link is another name of.
+	Target string
+	// Content is what a file holds, empty for all else.
+	Content Content
+}
+
+// Content is what a file holds: bytes in memory, or a file on disk that is
+// read only when it is needed.
+type Content struct {
+	// Data is the content if Path is empty.
+	Data []byte
+	// Path is the absolute path of the file on disk.
+	Path string
+	// Size is the length in bytes.
+	Size int64
+}
+
+// open returns a reader of the content. A file on disk that is no regular
+// file any more, such as a symlink that took its place, is an error.
+func (c Content) open() (io.ReadCloser, error) {
+	if c.Path == "" {
+		return io.NopCloser(bytes.NewReader(c.Data)), nil
+	}
+	file, err := os.OpenFile(c.Path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := file.Stat()
+	if err == nil && (!info.Mode().IsRegular() || info.Size() != c.Size) {
+		err = &changedError{path: c.Path, was: c.Size, is: info.Size()}
+	}
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return file, nil
+}
+
+// changedError says that a file isn't any more what it was when the file
+// system was put together.
+type changedError struct {
+	path    string
+	was, is int64
+}
+
+func (e *changedError) Error() string {
+	return fmt.Sprintf("%s changed while it was read: it had %d bytes and now has %d", e.path, e.was, e.is)
+}

@@ -1,0 +1,105 @@
+package rootfs
+
+import (
+	"archive/tar"
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// WriteTar writes the records as a tar archive in their order: USTAR, and PAX
+// only for what USTAR can't hold. Names have no leading "./", folders have a
+// trailing slash, owners are numbers, and every time is the epoch in whole
+// seconds. The same records and contents give the same bytes.
+func WriteTar(ctx context.Context, w io.Writer, records []Record, epoch time.Time) error {
+	buffer := bufio.NewWriterSize(w, 1<<20)
+	archive := tar.NewWriter(buffer)
+	for i := range records {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := writeRecord(ctx, archive, &records[i], epoch); err != nil {
+			return fmt.Errorf("write /%s: %w", records[i].Path, err)
+		}
+	}
+	if err := archive.Close(); err != nil {
+		return fmt.Errorf("end the archive: %w", err)
+	}
+	if err := buffer.Flush(); err != nil {
+		return fmt.Errorf("end the archive: %w", err)
+	}
+	return nil
+}
+
+// writeRecord writes one record with its content.
+func writeRecord(ctx context.Context, archive *tar.Writer, r *Record, epoch time.Time) (err error) {
+	header := &tar.Header{
+		Name:    r.Path,
+		Mode:    int64(r.Mode),
+		Uid:     r.UID,
+		Gid:     r.GID,
+		ModTime: time.Unix(epoch.Unix(), 0).UTC(),
+	}
+	switch r.Type {
+	case Directory:
+		header.Typeflag, header.Name = tar.TypeDir, r.Path+"/"
+	case File:
+		header.Typeflag, header.Size = tar.TypeReg, r.Content.Size
+	case Symlink:
+		header.Typeflag, header.Linkname = tar.TypeSymlink, r.Target
+	case Hardlink:
+		header.Typeflag, header.Linkname = tar.TypeLink, r.Target
+	case CharDevice:
+		header.Typeflag, header.Devmajor, header.Devminor = tar.TypeChar, int64(r.Major), int64(r.Minor)
+	case BlockDevice:
+		header.Typeflag, header.Devmajor, header.Devminor = tar.TypeBlock, int64(r.Major), int64(r.Minor)
+	default:
+		return fmt.Errorf("there is no record of type %q", r.Type)
+	}
+	if r.Type != File {
+		return archive.WriteHeader(header)
+	}
+	// Opened first, so that a file that is gone leaves no header behind.
+	content, err := r.Content.open()
+	if err != nil {
+		return err
+	}
+	defer content.Close()
+	if err := archive.WriteHeader(header); err != nil {
+		return err
+	}
+	return copyContent(ctx, archive, content, r.Content)
+}
+
+// copyContent copies exactly as many bytes as the content is said to have.
+func copyContent(ctx context.Context, w io.Writer, r io.Reader, c Content) error {
+	n, err := io.Copy(w, io.LimitReader(cancelReader{ctx, r}, c.Size))
+	if err != nil {
+		return err
+	}
+	var one [1]byte
+	extra, err := io.ReadFull(r, one[:])
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if n+int64(extra) != c.Size {
+		return &changedError{path: c.Path, was: c.Size, is: n + int64(extra)}
+	}
+	return nil
+}
+
+// cancelReader ends with the context's error once that is done.
+type cancelReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c cancelReader) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
+}
