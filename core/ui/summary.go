@@ -1,0 +1,92 @@
+package ui
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/mkmini/mkmini/core/event"
+)
+
+// report writes the results of a build: what was made, and how to run it.
+type report struct {
+	out    *writer
+	screen Screen
+	// raw is the writer that the screen's size is asked of.
+	raw io.Writer
+	// full shows digests in full even if the lines get too long.
+	full bool
+}
+
+func (r *report) write(artifacts []event.Artifact) {
+	if len(artifacts) == 0 {
+		return
+	}
+	r.out.text(r.table(artifacts) + r.commands(artifacts))
+}
+
+// table shows digests in full, for people copy them, unless a terminal is too
+// narrow for it. A very narrow one gets two lines for each artifact.
+func (r *report) table(artifacts []event.Artifact) string {
+	limit, _ := r.screen.size(r.raw)
+	lines := artifactLines(artifacts, func(s string) string { return s })
+	if limit > 0 && !r.full && widest(lines) > limit {
+		lines = artifactLines(artifacts, short)
+		if widest(lines) > limit {
+			return r.stacked(artifacts)
+		}
+	}
+	lines[0] = r.screen.paint(bold, lines[0])
+	return indent("", lines)
+}
+
+func artifactLines(artifacts []event.Artifact, digest func(string) string) []string {
+	columns := []column{
+		{title: "artifact"}, {title: "format"}, {title: "arch"},
+		{title: "size", right: true}, {title: "sha256"}, {title: "time", right: true},
+	}
+	rows := make([][]string, len(artifacts))
+	for i, a := range artifacts {
+		rows[i] = []string{
+			clean(a.Path), clean(a.Format), orDash(a.Arch),
+			size(a.Size), orDash(digest(a.SHA256)), took(a),
+		}
+	}
+	return layout(columns, rows)
+}
+
+func (r *report) stacked(artifacts []event.Artifact) string {
+	var b strings.Builder
+	for _, a := range artifacts {
+		fmt.Fprintf(&b, "%s\n  %s  %s  %s  %s  %s\n", r.screen.paint(bold, clean(a.Path)),
+			clean(a.Format), orDash(a.Arch), size(a.Size), orDash(short(a.SHA256)), took(a))
+	}
+	return b.String()
+}
+
+func took(a event.Artifact) string {
+	if a.Cached {
+		return "cached"
+	}
+	return duration(a.Elapsed)
+}
+
+// commands lists what to type; what it says beside the commands is a comment
+// for a shell, so that all of it can be pasted.
+func (r *report) commands(artifacts []event.Artifact) string {
+	var b strings.Builder
+	for _, a := range artifacts {
+		if len(a.Run) == 0 {
+			continue
+		}
+		what := clean(a.Format)
+		if a.Arch != "" {
+			what += ", " + clean(a.Arch)
+		}
+		fmt.Fprintf(&b, "\n%s\n", r.screen.paint(dim, "# "+what))
+		for _, command := range Commands(a) {
+			b.WriteString(command + "\n")
+		}
+	}
+	return b.String()
+}
