@@ -1,0 +1,67 @@
+package sdk
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+
+	pluginv1 "github.com/mkmini/mkmini/plugins/proto/mkmini/v1"
+)
+
+// settleLimit is how long a host waits for the end of a call that it
+// cancelled. A call has a compiler to end, which takes half a second at most
+// (see Command).
+const settleLimit = time.Second
+
+// caller makes calls for a host.
+type caller struct {
+	waiter pluginv1.CallsClient
+}
+
+func newCaller(conn grpc.ClientConnInterface) caller {
+	return caller{waiter: pluginv1.NewCallsClient(conn)}
+}
+
+// run makes one call. A cancelled call returns the context's error, and not
+// before the plugin has ended it, so that the host may remove the folders it
+// worked in.
+func (c caller) run(ctx context.Context, call func(context.Context) error) error {
+	name := rand.Text()
+	inner, cancel := context.WithCancel(metadata.AppendToOutgoingContext(ctx, callKey, name))
+	err := call(inner)
+	cancel()
+	if err == nil || ctx.Err() == nil {
+		return err
+	}
+	settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleLimit)
+	defer cancel()
+	// The answer does not matter: plugins need not have this service, and
+	// the process may be gone.
+	_, _ = c.waiter.Wait(settle, &pluginv1.WaitRequest{Call: name})
+	return ctx.Err()
+}
+
+// errNoResult means that a plugin broke the protocol.
+var errNoResult = errors.New("the plugin ended the call without a result")
+
+// receive reads events up to the one that ends the call, of which handle
+// returns true.
+func receive[E any](stream grpc.ServerStreamingClient[E], handle func(*E) (bool, error)) error {
+	for {
+		event, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return errNoResult
+		}
+		if err != nil {
+			return err
+		}
+		if last, err := handle(event); last || err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,89 @@
+package sdk
+
+import (
+	pluginv1 "github.com/mkmini/mkmini/plugins/proto/mkmini/v1"
+)
+
+func exporterInfoToProto(i ExporterInfo) *pluginv1.ExporterInfo {
+	return &pluginv1.ExporterInfo{
+		Description: text(i.Description),
+		MultiArch:   i.MultiArch,
+		Attributes:  each(i.Attributes, attributeToProto),
+	}
+}
+
+func exporterInfoFromProto(i *pluginv1.ExporterInfo) ExporterInfo {
+	return ExporterInfo{
+		Description: i.GetDescription(),
+		MultiArch:   i.GetMultiArch(),
+		Attributes:  each(i.GetAttributes(), attributeFromProto),
+	}
+}
+
+func exportRequestToProto(r ExportRequest) *pluginv1.ExportRequest {
+	return &pluginv1.ExportRequest{
+		Name:           r.Name,
+		Images:         each(r.Images, imageToProto),
+		AttributesJson: r.Attributes,
+		WorkDir:        r.WorkDir,
+		OutDir:         r.OutDir,
+		Jobs:           int64(r.Jobs),
+		Epoch:          epochToProto(r.Epoch),
+	}
+}
+
+func exportRequestFromProto(r *pluginv1.ExportRequest) ExportRequest {
+	return ExportRequest{
+		Name:       r.GetName(),
+		Images:     each(r.GetImages(), imageFromProto),
+		Attributes: rawJSON(r.GetAttributesJson()),
+		WorkDir:    r.GetWorkDir(),
+		OutDir:     r.GetOutDir(),
+		Jobs:       int(r.GetJobs()),
+		Epoch:      epochFromProto(r.GetEpoch()),
+	}
+}
+
+func imageToProto(i Image) *pluginv1.Image {
+	return &pluginv1.Image{
+		Arch:     i.Arch,
+		Platform: platformToProto(i.Platform),
+		Layer:    i.Layer,
+		Digest:   i.Digest,
+		Size:     i.Size,
+		Boot:     bootToProto(i.Boot),
+	}
+}
+
+func imageFromProto(i *pluginv1.Image) Image {
+	return Image{
+		Arch:     i.GetArch(),
+		Platform: platformFromProto(i.GetPlatform()),
+		Layer:    i.GetLayer(),
+		Digest:   i.GetDigest(),
+		Size:     i.GetSize(),
+		Boot:     bootFromProto(i.GetBoot()),
+	}
+}
+
+func exportResultToProto(r ExportResult) *pluginv1.ExportResult {
+	return &pluginv1.ExportResult{
+		Artifacts: each(r.Artifacts, artifactToProto),
+		Warnings:  each(r.Warnings, diagnosticToProto),
+	}
+}
+
+func exportResultFromProto(r *pluginv1.ExportResult) ExportResult {
+	return ExportResult{
+		Artifacts: each(r.GetArtifacts(), artifactFromProto),
+		Warnings:  diagnosticsFromProto(r.GetWarnings()),
+	}
+}
+
+func artifactToProto(a Artifact) *pluginv1.Artifact {
+	return &pluginv1.Artifact{Path: a.Path, Format: a.Format, Arch: a.Arch, Run: a.Run}
+}
+
+func artifactFromProto(a *pluginv1.Artifact) Artifact {
+	return Artifact{Path: a.GetPath(), Format: a.GetFormat(), Arch: a.GetArch(), Run: a.GetRun()}
+}
