@@ -1,0 +1,59 @@
+// Package builtin lists the plugins that live in the mkmini binary. They
+// still run as processes of their own: mkmini starts itself as
+// `mkmini __serve NAME`.
+package builtin
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/mkmini/mkmini/plugins/sdk"
+)
+
+// Command is the first argument with which mkmini serves a built-in plugin.
+const Command = "__serve"
+
+// version is that of all built-in plugins.
+const version = "0.1.0"
+
+// Plugins returns the built-in plugins.
+func Plugins() []sdk.Plugin {
+	return []sdk.Plugin{}
+}
+
+// Names returns the names of the built-in plugins.
+func Names() []string {
+	list := Plugins()
+	names := make([]string, len(list))
+	for i, p := range list {
+		names[i] = p.Name
+	}
+	return names
+}
+
+// Serve serves a built-in plugin if the arguments, which follow the program's
+// name, ask for it. It returns the exit status, and whether they did.
+func Serve(args []string) (code int, served bool) {
+	if len(args) == 0 || args[0] != Command {
+		return 0, false
+	}
+	return serve(args[1:], os.Stderr), true
+}
+
+func serve(args []string, stderr io.Writer) int {
+	name := ""
+	if len(args) > 0 {
+		name = args[0]
+	}
+	list := Plugins()
+	i := slices.IndexFunc(list, func(p sdk.Plugin) bool { return p.Name == name })
+	if i < 0 {
+		fmt.Fprintf(stderr, "mkmini %s: there is no built-in plugin %q; there are: %s\n",
+			Command, name, strings.Join(Names(), ", "))
+		return 2
+	}
+	return sdk.ServeArgs(list[i], args[1:])
+}
