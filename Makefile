@@ -1,0 +1,59 @@
+# mkmini. `make` builds the tool; `make help` lists what else there is.
+
+GO       ?= go
+VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+OUT      ?= out
+FUZZTIME ?= 10s
+RUNS     ?= 3
+CACHE    := $(CURDIR)/.cache
+
+# Tests of the toolchains compile this; see .ci/setup.
+export MKMINI_TEST_BUSYBOX ?= $(CACHE)/busybox-1.35.0.tar.bz2
+export MKMINI_TEST_SKIPS   := $(CACHE)/skipped
+
+.PHONY: build test demo lint generated bench fuzz clean help
+
+build: ## compile bin/mkmini, one static binary
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/mkmini .
+
+test: ## install what is missing, and run all tests
+	.ci/setup test
+	@rm -f '$(MKMINI_TEST_SKIPS)'
+	$(GO) test -race -count=1 -timeout 60m ./... ; status=$$? ; \
+	  if [ -s '$(MKMINI_TEST_SKIPS)' ]; then cat '$(MKMINI_TEST_SKIPS)'; fi ; exit $$status
+
+demo: build ## install what is missing, build the x86_64 system into OUT, and run it
+	.ci/setup demo
+	.ci/demo '$(OUT)'
+
+lint: generated ## vet, staticcheck, gofmt, the imports' direction, generated code
+	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')) ; \
+	  if [ -n "$$unformatted" ]; then echo "not gofmt'ed: $$unformatted" ; exit 1 ; fi
+	$(GO) vet ./... ./testdata/bench
+	@mkdir -p '$(CACHE)'
+	cd .ci/tools && $(GO) build -o '$(CACHE)/staticcheck' honnef.co/go/tools/cmd/staticcheck
+	'$(CACHE)/staticcheck' ./... ./testdata/bench
+	$(GO) test -count=1 -run '^TestImports$$' .
+
+generated: ## check that the generated code is that of its sources
+	cd plugins/proto/gen && $(GO) run . -check
+
+fuzz: ## run each fuzz target for FUZZTIME
+	@$(GO) list -f '{{.Dir}}{{range .TestGoFiles}} {{.}}{{end}}{{range .XTestGoFiles}} {{.}}{{end}}' ./... | \
+	while read -r dir files; do \
+	  [ -n "$$files" ] || continue ; \
+	  for name in $$(cd "$$dir" && sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$files); do \
+	    echo "$$name in $${dir#$(CURDIR)/}" ; \
+	    (cd "$$dir" && $(GO) test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) .) || exit 1 ; \
+	  done ; \
+	done
+
+bench: build ## compare with the same steps done by hand, RUNS times each
+	.ci/setup test
+	$(GO) run ./testdata/bench -mkmini bin/mkmini -runs $(RUNS)
+
+clean: ## remove what make made, but neither the store nor what was fetched
+	rm -rf bin out '$(CACHE)/staticcheck'
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
