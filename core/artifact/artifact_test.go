@@ -1,0 +1,138 @@
+package artifact_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/mkmini/mkmini/core/artifact"
+)
+
+// folder makes a folder with a bit of everything, and returns its path.
+func folder(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "f")
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(os.MkdirAll(filepath.Join(dir, "bin"), 0o755))
+	must(os.WriteFile(filepath.Join(dir, "bin", "tool"), []byte("#!"), 0o755))
+	must(os.Chmod(filepath.Join(dir, "bin", "tool"), 0o755|os.ModeSetuid))
+	must(os.Symlink("tool", filepath.Join(dir, "bin", "link")))
+	must(unix.Mkfifo(filepath.Join(dir, "pipe"), 0o600))
+	must(os.Mkdir(filepath.Join(dir, "closed"), 0o500))
+	must(os.Chtimes(filepath.Join(dir, "closed"), time.Unix(315532800, 0), time.Unix(315532800, 0)))
+	return dir
+}
+
+func digest(t *testing.T, path string) string {
+	t.Helper()
+	d, _, err := artifact.Digest(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func TestPlaceFolder(t *testing.T) {
+	src := folder(t)
+	dst := filepath.Join(t.TempDir(), "there")
+	for range 2 { // the second time over what is there
+		if err := artifact.Place(t.Context(), src, dst); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if digest(t, src) != digest(t, dst) {
+		t.Error("the copy has another digest")
+	}
+	info, err := os.Stat(filepath.Join(dst, "closed"))
+	if err != nil || info.ModTime().Unix() != 315532800 || info.Mode().Perm() != 0o500 {
+		t.Errorf("closed folder: %v, %v", info, err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(dst), ".mkmini-*")); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+func TestPlaceReplacesFileByFolderAndBack(t *testing.T) {
+	src := folder(t)
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, []byte("x"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	dst := filepath.Join(t.TempDir(), "there")
+	for _, one := range []string{file, src, file} {
+		if err := artifact.Place(t.Context(), one, dst); err != nil {
+			t.Fatal(err)
+		}
+		if digest(t, one) != digest(t, dst) {
+			t.Errorf("%s was not put there", one)
+		}
+	}
+}
+
+func TestPlaceFailureKeepsOld(t *testing.T) {
+	dst := filepath.Join(t.TempDir(), "there")
+	if err := os.WriteFile(dst, []byte("old"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := artifact.Place(t.Context(), "/nonexistent", dst); err == nil {
+		t.Fatal("placed what is not there")
+	}
+	if data, _ := os.ReadFile(dst); string(data) != "old" {
+		t.Errorf("file = %q", data)
+	}
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(dst), ".mkmini-*")); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+func TestDigestSeesChanges(t *testing.T) {
+	changes := map[string]func(dir string) error{
+		"content": func(dir string) error { return os.WriteFile(filepath.Join(dir, "bin", "tool"), []byte("!#"), 0o755) },
+		"mode":    func(dir string) error { return os.Chmod(filepath.Join(dir, "bin", "tool"), 0o700) },
+		"target": func(dir string) error {
+			return os.Rename(filepath.Join(dir, "bin", "link"), filepath.Join(dir, "bin", "other"))
+		},
+		"more": func(dir string) error { return os.Mkdir(filepath.Join(dir, "new"), 0o755) },
+	}
+	for name, change := range changes {
+		t.Run(name, func(t *testing.T) {
+			dir := folder(t)
+			before, stamp := digest(t, dir), artifact.Stamp(dir)
+			if again := artifact.Stamp(dir); stamp == "" || again != stamp {
+				t.Fatalf("stamp %q, then %q", stamp, again)
+			}
+			if err := change(dir); err != nil {
+				t.Fatal(err)
+			}
+			if digest(t, dir) == before {
+				t.Error("the digest stayed the same")
+			}
+			if artifact.Stamp(dir) == stamp {
+				t.Error("the stamp stayed the same")
+			}
+		})
+	}
+}
+
+func TestDigestOfFileIsItsHash(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "f")
+	if err := os.WriteFile(file, []byte("abc"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	d, size, err := artifact.Digest(file)
+	// Source: FIPS 180-2, appendix B.1.
+	if want := "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"; d != want || size != 3 || err != nil {
+		t.Errorf("Digest = %s, %d, %v", d, size, err)
+	}
+	if artifact.Stamp("/nonexistent") != "" {
+		t.Error("what is not there has a stamp")
+	}
+}
