@@ -1,0 +1,230 @@
+package apt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// errAbsent says that a suite's index does not have the file.
+var errAbsent = errors.New("no such file in the index of sources")
+
+// state is a private apt for one repository. Each repository has its own, so
+// that updating one does not delete the indexes of another.
+type state struct {
+	dir     string
+	repo    Repository
+	machine machine
+	env     []string
+	log     *slog.Logger
+	// alias and codename are the suite's names after update: "oldstable"
+	// and "bookworm".
+	alias, codename string
+	// index is the path of the Sources index of each component.
+	index []string
+	// uri is the mirror's address as apt understood it.
+	uri string
+}
+
+// conf returns the private configuration. The machine's own parts are not
+// read at all: their hooks would clean the machine's caches.
+func (s *state) conf() (string, error) {
+	if strings.ContainsAny(s.dir, "\"\n") {
+		return "", fmt.Errorf("apt cannot use the folder %q: its name has a quote or a line break", s.dir)
+	}
+	var b strings.Builder
+	b.WriteString(quote("Dir::Etc::main", "/dev/null"))
+	b.WriteString(quote("Dir::Etc::parts", s.path("empty")))
+	for _, name := range []string{"Acquire::http::Timeout", "Acquire::https::Timeout"} {
+		b.WriteString(quote(name, "20"))
+	}
+	b.WriteString(quote("Acquire::Retries", "2"))
+	for _, line := range s.machine.acquire {
+		b.WriteString(line + "\n")
+	}
+	for _, d := range machineDirs {
+		name := d[:strings.LastIndexByte(d, '/')]
+		if dir := s.machine.dirs[name]; dir != "" {
+			b.WriteString(quote(name, dir))
+		}
+	}
+	for _, kv := range [][2]string{
+		{"Dir::State", s.path("state")},
+		{"Dir::State::status", s.path("status")},
+		{"Dir::Cache", s.path("cache")},
+		{"Dir::Log", s.path("state")},
+		{"Dir::Etc::sourcelist", "/dev/null"},
+		{"Dir::Etc::sourceparts", s.path("sources")},
+		{"Dir::Etc::preferences", "/dev/null"},
+		{"Dir::Etc::preferencesparts", s.path("empty")},
+		{"Acquire::Languages", "none"},
+		{"Acquire::GzipIndexes", "true"},
+		// Index files are used for a day and files are checked by the hash
+		// that was asked for, so an old Release file does no harm.
+		{"Acquire::Check-Valid-Until", "false"},
+	} {
+		b.WriteString(quote(kv[0], kv[1]))
+	}
+	if os.Geteuid() == 0 {
+		// The user _apt cannot enter a folder in somebody's home.
+		b.WriteString(quote("APT::Sandbox::User", "root"))
+	}
+	return b.String(), nil
+}
+
+func (s *state) path(name string) string { return filepath.Join(s.dir, name) }
+
+// prepare writes the private configuration and source list.
+func (s *state) prepare() error {
+	conf, err := s.conf()
+	if err != nil {
+		return err
+	}
+	for _, d := range []string{"empty", "sources", "state/lists/partial", "cache/archives/partial"} {
+		if err := os.MkdirAll(s.path(d), 0o700); err != nil {
+			return fmt.Errorf("prepare apt: %w", err)
+		}
+	}
+	for name, text := range map[string]string{
+		// Proxies may have passwords in them.
+		"apt.conf": conf, "status": "", "sources/mirror.sources": s.repo.source(),
+	} {
+		if err := os.WriteFile(s.path(name), []byte(text), 0o600); err != nil {
+			return fmt.Errorf("prepare apt: %w", err)
+		}
+	}
+	return nil
+}
+
+// update downloads the index of sources unless there is one younger than
+// fresh, and says whether it did.
+func (s *state) update(ctx context.Context, fresh time.Duration) (bool, error) {
+	if err := s.prepare(); err != nil {
+		return false, err
+	}
+	stamp := s.path("updated")
+	if fi, err := os.Stat(stamp); err == nil && time.Since(fi.ModTime()) < fresh {
+		if err := s.targets(ctx); err == nil {
+			return false, nil
+		}
+	}
+	if err := os.Remove(stamp); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return false, fmt.Errorf("update the index: %w", err)
+	}
+	s.log.Debug("updating the index of sources", "suite", s.repo.String())
+	if _, err := output(ctx, s.environment(), "apt-get", "update", "-q", "-o", "APT::Update::Error-Mode=any"); err != nil {
+		return false, err
+	}
+	if err := s.targets(ctx); err != nil {
+		return false, err
+	}
+	if err := os.WriteFile(stamp, nil, 0o600); err != nil {
+		return true, fmt.Errorf("update the index: %w", err)
+	}
+	return true, nil
+}
+
+// targets asks the private apt what it has.
+func (s *state) targets(ctx context.Context) error {
+	out, err := output(ctx, s.environment(), "apt-get", "indextargets", "Created-By: Sources")
+	if err != nil {
+		return err
+	}
+	targets, err := parseStanzas(strings.NewReader(out))
+	if err != nil {
+		return fmt.Errorf("read apt's index targets: %w", err)
+	}
+	s.index = nil
+	for _, t := range targets {
+		if t["Filename"] == "" || t["Repo-URI"] == "" {
+			continue
+		}
+		s.index = append(s.index, t["Filename"])
+		s.uri, s.alias, s.codename = t["Repo-URI"], t["Suite"], t["Codename"]
+		if t["Origin"] != "" {
+			s.repo.origin = t["Origin"]
+		}
+	}
+	if len(s.index) == 0 {
+		return errors.New("the mirror has no index of source packages")
+	}
+	return nil
+}
+
+// relatives are Debian's well-known suites on the same mirror, less those
+// that are queued already.
+func (s *state) relatives(queue []Repository) []Repository {
+	if !s.repo.debian() {
+		return nil
+	}
+	var more []Repository
+	for _, suite := range known {
+		r := Repository{URI: s.repo.URI, Suite: suite, Components: []string{"main"}, SignedBy: s.repo.SignedBy, origin: "Debian"}
+		same := func(o Repository) bool { return o.key(o.Suite) == r.key(suite) }
+		if !slices.ContainsFunc(queue, same) {
+			more = append(more, r)
+		}
+	}
+	return more
+}
+
+// find looks for a file in the index of every component.
+func (s *state) find(ctx context.Context, pkg, sha256 string) (file, error) {
+	for _, index := range s.index {
+		r, w := io.Pipe()
+		done := make(chan error, 1)
+		go func() {
+			err := run(ctx, s.environment(), w, Helper, "cat-file", index)
+			w.CloseWithError(err)
+			done <- err
+		}()
+		f, err := findFile(r, pkg, sha256)
+		r.Close()
+		<-done
+		if !errors.Is(err, errAbsent) {
+			return f, err
+		}
+	}
+	return file{}, errAbsent
+}
+
+// download has apt download a file, which it checks, and tells the bytes
+// that are there.
+func (s *state) download(ctx context.Context, f file, sha256, target string, progress func(int64)) error {
+	done := make(chan error, 1)
+	go func() {
+		uri := strings.TrimSuffix(s.uri, "/") + "/" + f.Path
+		_, err := output(ctx, s.environment(), Helper, "-q", "download-file", uri, target, "SHA256:"+sha256)
+		done <- err
+	}()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-done:
+			if err == nil {
+				progress(f.Size)
+			}
+			return err
+		case <-tick.C:
+			if fi, err := os.Stat(target); err == nil {
+				progress(fi.Size())
+			}
+		}
+	}
+}
+
+func (s *state) environment() []string {
+	env := s.env
+	if env == nil {
+		env = os.Environ()
+	}
+	return append(slices.Clone(env), "APT_CONFIG="+s.path("apt.conf"))
+}
