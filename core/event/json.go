@@ -1,6 +1,7 @@
 package event
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
 	"time"
@@ -17,6 +18,18 @@ func (s seconds) duration() time.Duration {
 	return time.Duration(math.Round(float64(s)*1000)) * time.Millisecond
 }
 
+// marshal leaves <, > and & as they are: shell commands are full of them, and
+// nobody puts these lines into a web page.
+func marshal(v any) ([]byte, error) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimRight(buf.Bytes(), "\n"), nil
+}
+
 type plainEvent Event
 
 type eventJSON struct {
@@ -29,7 +42,7 @@ func (e Event) MarshalJSON() ([]byte, error) {
 	if !e.Time.IsZero() {
 		e.Time = e.Time.UTC().Truncate(time.Millisecond)
 	}
-	return json.Marshal(eventJSON{plainEvent(e), toSeconds(e.Elapsed)})
+	return marshal(eventJSON{plainEvent(e), toSeconds(e.Elapsed)})
 }
 
 // UnmarshalJSON reads what MarshalJSON writes; unknown fields are ignored.
@@ -52,7 +65,7 @@ type artifactJSON struct {
 
 // MarshalJSON writes durations in seconds.
 func (a Artifact) MarshalJSON() ([]byte, error) {
-	return json.Marshal(artifactJSON{plainArtifact(a), toSeconds(a.Elapsed)})
+	return marshal(artifactJSON{plainArtifact(a), toSeconds(a.Elapsed)})
 }
 
 // UnmarshalJSON reads what MarshalJSON writes; unknown fields are ignored.

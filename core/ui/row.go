@@ -111,13 +111,15 @@ func (r *row) draw(t task, w widths, limit int) string {
 	case room < width(label):
 		return left + pad(truncate(label, room), room) + "  " + right
 	}
-	label = pad(label, min(w.label+8, room))
 	// Amounts get the same room in all rows, so that bars are of one length.
-	room = limit - width(left+label) - 2 - 2 - max(width(right), 7+13)
-	if room < 8 {
-		return left + label + "  " + right
+	tail := max(width(right), 7+13)
+	for _, cells := range []int{w.label + 8, w.label} {
+		padded := pad(label, cells)
+		if bar := limit - width(left+padded) - 2 - 2 - tail; bar >= 8 {
+			return left + padded + "  " + r.middle(t, min(bar, 40)) + "  " + right
+		}
 	}
-	return left + label + "  " + r.middle(t, min(room, 40)) + "  " + right
+	return left + pad(label, min(w.label+8, room)) + "  " + right
 }
 
 // middle is a bar if there is something to count, else the message.

@@ -35,7 +35,7 @@ type terminal struct {
 func newTerminal(o Options, r *report) *terminal {
 	t := &terminal{
 		o: o, screen: o.ErrScreen, err: &writer{w: o.Err}, report: r,
-		rows: make(map[string]*row), cached: make(map[string][]string),
+		rows: make(map[string]*row), left: make(map[string]int), cached: make(map[string][]string),
 		archCells: 7, labels: 16,
 	}
 	options := []mpb.ContainerOption{
