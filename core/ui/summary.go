@@ -14,7 +14,7 @@ type report struct {
 	screen Screen
 	// raw is the writer that the screen's size is asked of.
 	raw io.Writer
-	// full shows digests in full even if the lines get too long.
+	// full shows digests in full on any screen.
 	full bool
 }
 
@@ -26,15 +26,17 @@ func (r *report) write(artifacts []event.Artifact) {
 }
 
 // table shows digests in full, for people copy them, unless a terminal is too
-// narrow for it. A very narrow one gets two lines for each artifact.
+// narrow for it. If it is too narrow even so, or they must be full, each
+// artifact gets lines of its own.
 func (r *report) table(artifacts []event.Artifact) string {
 	limit, _ := r.screen.size(r.raw)
 	lines := artifactLines(artifacts, func(s string) string { return s })
-	if limit > 0 && !r.full && widest(lines) > limit {
+	fits := func() bool { return limit == 0 || widest(lines) <= limit }
+	if !fits() && !r.full {
 		lines = artifactLines(artifacts, short)
-		if widest(lines) > limit {
-			return r.stacked(artifacts)
-		}
+	}
+	if !fits() {
+		return r.stacked(artifacts)
 	}
 	lines[0] = r.screen.paint(bold, lines[0])
 	return indent("", lines)
@@ -58,8 +60,12 @@ func artifactLines(artifacts []event.Artifact, digest func(string) string) []str
 func (r *report) stacked(artifacts []event.Artifact) string {
 	var b strings.Builder
 	for _, a := range artifacts {
-		fmt.Fprintf(&b, "%s\n  %s  %s  %s  %s  %s\n", r.screen.paint(bold, clean(a.Path)),
-			clean(a.Format), orDash(a.Arch), size(a.Size), orDash(short(a.SHA256)), took(a))
+		digest := "  " + orDash(short(a.SHA256))
+		if r.full && a.SHA256 != "" {
+			digest = "\n  " + clean(a.SHA256)
+		}
+		fmt.Fprintf(&b, "%s\n  %s  %s  %s  %s%s\n", r.screen.paint(bold, clean(a.Path)),
+			clean(a.Format), orDash(a.Arch), size(a.Size), took(a), digest)
 	}
 	return b.String()
 }
