@@ -5,6 +5,7 @@ package plan
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/mkmini/mkmini/core/config"
@@ -43,13 +44,26 @@ type Step struct {
 	Key string
 }
 
-// Title names the step for people: "export docker".
+// Title names the step for people: "export docker", or "export rootfs (2)"
+// for the second export by that plugin.
 func (s Step) Title(c *config.Config) string {
-	if s.Kind == Export {
-		return "export " + c.Exports[s.Export].Plugin
+	if s.Kind != Export {
+		return string(s.Kind)
 	}
-	return string(s.Kind)
+	plugin, nth := c.Exports[s.Export].Plugin, 1
+	for _, e := range c.Exports[:s.Export] {
+		if e.Plugin == plugin {
+			nth++
+		}
+	}
+	if nth == 1 {
+		return "export " + plugin
+	}
+	return fmt.Sprintf("export %s (%d)", plugin, nth)
 }
+
+// Hash returns the part of Key that is a hash, in hexadecimal digits.
+func (s Step) Hash() string { return s.Key[strings.LastIndexByte(s.Key, '-')+1:] }
 
 // Part is one named thing that has a say in a step's result.
 type Part struct {
@@ -66,6 +80,8 @@ type Input struct {
 	Plugins map[string]Plugin
 	// Compilers holds the fingerprints of probed compilers, by architecture.
 	Compilers map[string]string
+	// Runners say what runs the executables of an architecture, if anything.
+	Runners map[string]string
 	// Configs holds the digests of busybox configuration files, by path.
 	Configs map[string]string
 	// Entries holds the digests of the rootfs entries, by architecture.
@@ -201,7 +217,9 @@ func (m *maker) check(i int, t config.Target) {
 	m.add(Step{
 		ID: targetID(Check, t), Kind: Check, Arch: t.Arch, Target: i, Export: -1,
 		Needs: []string{need, targetID(Toolchain, t)},
-		Parts: []Part{{"the root file system", m.keys[need]}, {"mkmini", m.in.Mkmini}},
+		Parts: []Part{
+			{"the root file system", m.keys[need]}, {"mkmini", m.in.Mkmini}, {"what runs it", m.in.Runners[t.Arch]},
+		},
 	})
 }
 

@@ -1,0 +1,191 @@
+package build
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/mkmini/mkmini/core/artifact"
+	"github.com/mkmini/mkmini/core/event"
+	"github.com/mkmini/mkmini/core/fault"
+	"github.com/mkmini/mkmini/core/plan"
+	"github.com/mkmini/mkmini/plugins/sdk"
+)
+
+// exported is the result of an export: artifacts below its out folder.
+type exported struct {
+	Artifacts []shipped `json:"artifacts"`
+}
+
+// shipped is one artifact in the store.
+type shipped struct {
+	Path   string   `json:"path"`
+	Format string   `json:"format"`
+	Arch   string   `json:"arch,omitempty"`
+	Run    []string `json:"run,omitempty"`
+	SHA256 string   `json:"sha256"`
+	Size   int64    `json:"size"`
+}
+
+// export has a plugin write its artifacts.
+func (r *run) export(ctx context.Context, s plan.Step, dir string, report reporter) (any, error) {
+	e := r.job.Config.Exports[s.Export]
+	images, err := r.images(s)
+	if err != nil {
+		return nil, err
+	}
+	plugin, err := r.Plugins.Exporter(ctx, e.Plugin)
+	if err != nil {
+		return nil, err
+	}
+	work, out, err := folders(dir)
+	if err != nil {
+		return nil, err
+	}
+	result, err := plugin.Export(ctx, sdk.ExportRequest{
+		Name: r.job.Config.Name, Images: images, Attributes: e.Attributes[s.Arch],
+		WorkDir: work, OutDir: out, Jobs: r.Jobs, Epoch: r.Epoch,
+	}, func(p sdk.Report) { report.progress(p.Phase, p.Done, p.Total, p.Message) })
+	if err != nil {
+		return nil, diagnosedExport(e, err)
+	}
+	report.warn(result.Warnings)
+	var made exported
+	for _, a := range result.Artifacts {
+		digest, size, err := artifact.Digest(filepath.Join(out, filepath.FromSlash(a.Path)))
+		if err != nil {
+			return nil, err
+		}
+		made.Artifacts = append(made.Artifacts, shipped{
+			Path: a.Path, Format: a.Format, Arch: a.Arch, Run: a.Run, SHA256: digest, Size: size,
+		})
+	}
+	return made, os.RemoveAll(work)
+}
+
+// images returns what an export step reads, in the order of the
+// configuration.
+func (r *run) images(s plan.Step) ([]sdk.Image, error) {
+	var images []sdk.Image
+	for _, id := range s.Needs {
+		need, _ := r.plan.Step(id)
+		info := r.job.Toolchains[r.job.Config.Targets[need.Target].Toolchain.Plugin]
+		var l layer
+		if err := r.Store.Load(need.Key, &l); err != nil {
+			return nil, err
+		}
+		images = append(images, sdk.Image{
+			Arch: need.Arch, Platform: info.Platform, Boot: info.Boot,
+			Layer: filepath.Join(r.Store.Path(need.Key), layerName), Digest: l.Digest, Size: l.Size,
+		})
+	}
+	return images, nil
+}
+
+// placed is an artifact in the output folder.
+type placed struct {
+	event.Artifact
+	// export and target are indices into the configuration, and order the
+	// place within the step.
+	export, target, order int
+	// stamp is the state of what was put there; empty as long as nothing was.
+	stamp string
+}
+
+// place puts the artifacts of an export into the output folder, but for
+// those that are there already.
+func (r *run) place(ctx context.Context, s plan.Step, cached bool, start time.Time) ([]event.Artifact, error) {
+	var made exported
+	if err := r.Store.Load(s.Key, &made); err != nil {
+		return nil, err
+	}
+	var artifacts []event.Artifact
+	for i, a := range made.Artifacts {
+		dst := filepath.Join(r.job.Out, filepath.FromSlash(a.Path))
+		p := placed{export: s.Export, target: s.Target, order: i, Artifact: event.Artifact{
+			Path: dst, Format: a.Format, Arch: a.Arch, SHA256: a.SHA256, Size: a.Size, Run: a.Run, Cached: cached,
+		}}
+		if err := r.claim(a.Path, p); err != nil {
+			return nil, err
+		}
+		if p.stamp = r.history.placed(a.Path, a.SHA256); p.stamp == "" || p.stamp != artifact.Stamp(dst) {
+			src := filepath.Join(r.Store.Path(s.Key), outName, filepath.FromSlash(a.Path))
+			if err := r.copy(ctx, src, dst, a); err != nil {
+				return nil, err
+			}
+			p.stamp = artifact.Stamp(dst)
+		}
+		p.Elapsed = r.Now().Sub(start)
+		artifacts = append(artifacts, p.Artifact)
+		r.mu.Lock()
+		r.artifacts[a.Path] = p
+		r.mu.Unlock()
+	}
+	return artifacts, nil
+}
+
+// copy puts one artifact in its place and reads it back: it is what the user
+// ships.
+func (r *run) copy(ctx context.Context, src, dst string, a shipped) error {
+	if err := os.MkdirAll(filepath.Dir(dst), 0o755); err != nil {
+		return err
+	}
+	if err := artifact.Place(ctx, src, dst); err != nil {
+		return err
+	}
+	digest, _, err := artifact.Digest(dst)
+	if err != nil {
+		return err
+	}
+	if digest != a.SHA256 {
+		return &fault.Error{
+			Summary: "An artifact isn't what was written",
+			Detail:  fmt.Sprintf("%s has sha256 %s when it is read back, and should have %s.", dst, digest, a.SHA256),
+			Remedy:  "Remove the store and build again; if it comes back, the disk or the memory of this machine is at fault.",
+		}
+	}
+	return nil
+}
+
+// claim keeps two export blocks from writing the same file.
+func (r *run) claim(path string, p placed) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	other, taken := r.artifacts[path]
+	if !taken {
+		r.artifacts[path] = p
+		return nil
+	}
+	exports := r.job.Config.Exports
+	first, second := exports[min(p.export, other.export)].Range, exports[max(p.export, other.export)].Range
+	return &fault.Error{
+		Summary: "Two exports write the same artifact",
+		Detail:  fmt.Sprintf("This block and the one at %s both write %s.", first, path),
+		Remedy:  "Remove one of them, or give them attributes that lead to different names.",
+		Range:   &second, Related: &first, Usage: true,
+	}
+}
+
+// results returns the artifacts in the order of the configuration.
+func (r *run) results() []event.Artifact {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var all []placed
+	for _, p := range r.artifacts {
+		if p.stamp != "" {
+			all = append(all, p)
+		}
+	}
+	slices.SortFunc(all, func(a, b placed) int {
+		return cmp.Or(cmp.Compare(a.export, b.export), cmp.Compare(a.target, b.target), cmp.Compare(a.order, b.order))
+	})
+	artifacts := make([]event.Artifact, len(all))
+	for i, p := range all {
+		artifacts[i] = p.Artifact
+	}
+	return artifacts
+}

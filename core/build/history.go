@@ -1,0 +1,117 @@
+package build
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/mkmini/mkmini/core/plan"
+	"github.com/mkmini/mkmini/core/store"
+)
+
+// history is what is remembered of earlier builds of one configuration into
+// one folder: what keys were made from, to say why a step must run again,
+// and what was put into the folder, to leave it alone. It is never needed to
+// be right: without it more is done, or less is said.
+type history struct {
+	path string
+	mu   *sync.Mutex
+	data *historyData
+}
+
+type historyData struct {
+	// Steps holds the parts of each step's last key, by step ID.
+	Steps map[string][]plan.Part `json:"steps"`
+	// Placed holds what was put into the output folder, by path in it.
+	Placed map[string]placedRecord `json:"placed"`
+}
+
+type placedRecord struct {
+	SHA256 string `json:"sha256"`
+	Stamp  string `json:"stamp"`
+}
+
+// history reads what is remembered of a job.
+func (b *Builder) history(job Job) history {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q", job.Config.Dir, job.Config.Name, job.Out))
+	h := history{
+		path: filepath.Join(b.Store.Sub("history"), hex.EncodeToString(sum[:16])+".json"),
+		mu:   &sync.Mutex{},
+		data: &historyData{},
+	}
+	if data, err := os.ReadFile(h.path); err == nil {
+		_ = json.Unmarshal(data, h.data) // a damaged history is an empty one
+	}
+	if h.data.Steps == nil {
+		h.data.Steps = map[string][]plan.Part{}
+	}
+	if h.data.Placed == nil {
+		h.data.Placed = map[string]placedRecord{}
+	}
+	return h
+}
+
+// note remembers what a step's result was made from.
+func (h history) note(s plan.Step) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.data.Steps[s.ID] = s.Parts
+}
+
+// placed returns the stamp of an artifact that was put into the output
+// folder, if it had that digest.
+func (h history) placed(path, sha256 string) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if p := h.data.Placed[path]; p.SHA256 == sha256 {
+		return p.Stamp
+	}
+	return ""
+}
+
+// why says why a step must run.
+func (h history) why(s plan.Step) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	before, ok := h.data.Steps[s.ID]
+	if !ok {
+		return "it has not been made yet"
+	}
+	if changes := plan.Changes(before, s.Parts); len(changes) > 0 {
+		return strings.Join(changes, ", ")
+	}
+	return "its result is no longer in the store"
+}
+
+// save writes the history, together with what was placed.
+func (h history) save(artifacts map[string]placed) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	before, err := json.Marshal(h.data)
+	if err != nil {
+		return fmt.Errorf("save the history: %w", err)
+	}
+	for path, p := range artifacts {
+		if p.stamp != "" {
+			h.data.Placed[path] = placedRecord{SHA256: p.SHA256, Stamp: p.stamp}
+		}
+	}
+	after, err := json.Marshal(h.data)
+	if err != nil || string(before) == string(after) && exists(h.path) {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(h.path), 0o755); err != nil {
+		return fmt.Errorf("save the history: %w", err)
+	}
+	return store.WriteFile(h.path, append(after, '\n'))
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}

@@ -1,0 +1,201 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/mkmini/mkmini/core/config"
+	"github.com/mkmini/mkmini/core/event"
+	"github.com/mkmini/mkmini/core/plan"
+	"github.com/mkmini/mkmini/core/release"
+	"github.com/mkmini/mkmini/core/rootfs"
+	"github.com/mkmini/mkmini/core/source"
+	"github.com/mkmini/mkmini/core/toolchain"
+	"github.com/mkmini/mkmini/plugins/sdk"
+)
+
+// Names within results.
+const (
+	treeName  = "tree"      // an unpacked source
+	outName   = "out"       // what a plugin wrote
+	layerName = "layer.tar" // a root file system
+	workName  = "work"      // gone when the result is complete
+)
+
+// probe has the compilers examined that aren't known, all at once.
+func (r *run) probe(ctx context.Context) error {
+	g, gctx := errgroup.WithContext(ctx)
+	var errs []error
+	for _, t := range r.unknown() {
+		g.Go(func() error {
+			err := r.probeOne(gctx, t)
+			if err == nil {
+				return nil
+			}
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			if len(errs) == 0 || !errors.Is(err, context.Canceled) {
+				errs = append(errs, err)
+			}
+			if r.KeepGoing {
+				return nil
+			}
+			return err
+		})
+	}
+	_ = g.Wait() // errs has it
+	return errors.Join(errs...)
+}
+
+// unknown returns the targets whose compiler isn't known.
+func (r *run) unknown() []config.Target {
+	var targets []config.Target
+	for _, t := range r.job.Config.Targets {
+		if _, ok := r.compilers[t.Arch]; !ok {
+			targets = append(targets, t)
+		}
+	}
+	return targets
+}
+
+func (r *run) probeOne(ctx context.Context, t config.Target) error {
+	e := event.Event{Step: string(plan.Toolchain), Arch: t.Arch, Kind: event.Start}
+	start := r.Now()
+	r.emit(e)
+	plugin, err := r.Plugins.Toolchain(ctx, t.Toolchain.Plugin)
+	if err != nil {
+		return r.fail(ctx, e, start, err)
+	}
+	dir, err := os.MkdirTemp(r.Store.Sub("tmp"), "probe-"+t.Arch+".")
+	if err != nil {
+		return r.fail(ctx, e, start, err)
+	}
+	defer os.RemoveAll(dir)
+	p, remarks, err := r.Toolchains.Obtain(ctx, r.toolchainRequest(t), plugin, dir)
+	if err != nil {
+		return r.fail(ctx, e, start, err)
+	}
+	var warnings sdk.Diagnostics
+	for _, remark := range remarks {
+		warnings = append(warnings, sdk.Diagnostic{Severity: sdk.Warning, Summary: "Compiler passed over", Detail: remark})
+	}
+	reporter{r, e}.warn(warnings)
+	r.know(t.Arch, p)
+	e.Kind, e.Elapsed = event.Done, r.Now().Sub(start)
+	describe(&e, p)
+	r.emit(e)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.probed[t.Arch] = true
+	return nil
+}
+
+// describe tells what a probe found out.
+func describe(e *event.Event, p toolchain.Probed) {
+	e.Message, e.Facts = p.Compiler.CC+": "+p.Compiler.Version, p.Compiler.Facts
+}
+
+// sources is the folder of the store that fetched files are kept in.
+const sources = "sources"
+
+// source fetches and unpacks busybox.
+func (r *run) source(ctx context.Context, s plan.Step, dir string, report reporter) (any, error) {
+	b := r.job.Config.Targets[s.Target].Busybox
+	blobs := r.Store.Sub(sources)
+	if err := os.MkdirAll(blobs, 0o755); err != nil {
+		return nil, err
+	}
+	req := source.Request{
+		Name: "busybox " + b.Version, SHA256: b.SHA256, File: b.File, Debian: release.SourcePackage,
+		URLs: append(b.URLs[:len(b.URLs):len(b.URLs)], release.URLs(b.Version)...),
+	}
+	archive, err := r.Fetcher.Fetch(ctx, req, blobs, func(p source.Progress) {
+		report.progress("fetch", int(p.Done), int(p.Total), p.From)
+	})
+	if err != nil {
+		return nil, err
+	}
+	report.progress("unpack", 0, 0, filepath.Base(archive))
+	return struct{}{}, source.Unpack(ctx, archive, filepath.Join(dir, treeName), source.Limits{})
+}
+
+// busybox has the plugin compile busybox.
+func (r *run) busybox(ctx context.Context, s plan.Step, dir string, report reporter) (any, error) {
+	select {
+	case r.slots <- struct{}{}:
+		defer func() { <-r.slots }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	t := r.job.Config.Targets[s.Target]
+	b := t.Busybox
+	plugin, err := r.Plugins.Toolchain(ctx, t.Toolchain.Plugin)
+	if err != nil {
+		return nil, err
+	}
+	work, out, err := folders(dir)
+	if err != nil {
+		return nil, err
+	}
+	result, err := plugin.Build(ctx, sdk.BuildRequest{
+		Compiler: r.compilers[t.Arch].Compiler, Attributes: t.Toolchain.Attributes,
+		Version: b.Version, SourceDir: filepath.Join(r.Store.Path(r.need(s, plan.Source)), treeName),
+		WorkDir: work, OutDir: out, Config: b.Config, Set: b.Set, Only: b.Only, Without: b.Without,
+		Jobs: r.Jobs, Epoch: r.Epoch,
+	}, func(p sdk.Report) { report.progress(p.Phase, p.Done, p.Total, p.Message) })
+	if err != nil {
+		return nil, r.keepLog(s, diagnosed(t, err))
+	}
+	report.warn(result.Warnings)
+	return result, os.RemoveAll(work)
+}
+
+// rootfs assembles the root file system and writes it as one layer.
+func (r *run) rootfs(ctx context.Context, s plan.Step, dir string, _ reporter) (any, error) {
+	t := r.job.Config.Targets[s.Target]
+	key := r.need(s, plan.Busybox)
+	var built sdk.BuildResult
+	if err := r.Store.Load(key, &built); err != nil {
+		return nil, err
+	}
+	records, err := rootfs.Assemble(ctx, rootfs.Input{
+		Tree:    filepath.Join(r.Store.Path(key), outName, filepath.FromSlash(built.Tree)),
+		Entries: t.Rootfs,
+	})
+	if err != nil {
+		return nil, err
+	}
+	var l layer
+	l.Digest, l.Size, err = rootfs.WriteLayer(ctx, filepath.Join(dir, layerName), records, r.Epoch)
+	return l, err
+}
+
+// layer is the result of a rootfs step, beside the file.
+type layer struct {
+	Digest string `json:"digest"`
+	Size   int64  `json:"size"`
+}
+
+// folders makes a plugin's two folders.
+func folders(dir string) (work, out string, err error) {
+	work, out = filepath.Join(dir, workName), filepath.Join(dir, outName)
+	return work, out, errors.Join(os.Mkdir(work, 0o755), os.Mkdir(out, 0o755))
+}
+
+// needs returns the keys of the steps of one kind that s reads, in order.
+func (r *run) needs(s plan.Step, kind plan.Kind) []string {
+	var keys []string
+	for _, id := range s.Needs {
+		if need, ok := r.plan.Step(id); ok && need.Kind == kind {
+			keys = append(keys, need.Key)
+		}
+	}
+	return keys
+}
+
+// need returns the key of the one step of that kind that s reads.
+func (r *run) need(s plan.Step, kind plan.Kind) string { return r.needs(s, kind)[0] }

@@ -1,0 +1,174 @@
+package plan_test
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mkmini/mkmini/core/config"
+	"github.com/mkmini/mkmini/core/plan"
+	"github.com/mkmini/mkmini/plugins/sdk"
+)
+
+// input returns a system of two architectures and two exports, all known.
+func input() plan.Input {
+	target := func(arch string) config.Target {
+		return config.Target{
+			Arch:      arch,
+			Toolchain: config.Toolchain{Plugin: arch, Attributes: json.RawMessage(`{}`)},
+			Busybox:   config.Busybox{Version: "1.35.0", SHA256: strings.Repeat("a", 64), Config: "defconfig", Set: map[string]string{"FOO": "y"}},
+		}
+	}
+	return plan.Input{
+		Config: &config.Config{
+			Name:    "mini",
+			Targets: []config.Target{target("x86_64"), target("aarch64")},
+			Exports: []config.Export{
+				{Plugin: "docker", Attributes: map[string]json.RawMessage{"x86_64": json.RawMessage(`{}`), "aarch64": json.RawMessage(`{}`)}},
+				{Plugin: "oci", Attributes: map[string]json.RawMessage{"": json.RawMessage(`{}`)}},
+			},
+		},
+		Mkmini: "sha256:self",
+		Plugins: map[string]plan.Plugin{
+			"x86_64": {Digest: "sha256:p1"}, "aarch64": {Digest: "sha256:p2"},
+			"docker": {Digest: "sha256:p3", Exporter: &sdk.ExporterInfo{}},
+			"oci":    {Digest: "sha256:p4", Exporter: &sdk.ExporterInfo{MultiArch: true}},
+		},
+		Compilers: map[string]string{"x86_64": "sha256:c1", "aarch64": "sha256:c2"},
+		Runners:   map[string]string{"x86_64": "this machine", "aarch64": "qemu-aarch64"},
+		Configs:   map[string]string{},
+		Entries:   map[string][]plan.Part{"x86_64": {{Name: `file "/etc/motd"`, Value: "sha256:e"}}},
+		Epoch:     time.Unix(315532800, 0),
+	}
+}
+
+func ids(p plan.Plan) []string {
+	var list []string
+	for _, s := range p.Steps {
+		list = append(list, s.ID)
+	}
+	return list
+}
+
+func TestOrder(t *testing.T) {
+	p := plan.Make(input())
+	want := []string{
+		"source/1.35.0-aaaaaaaaaaaa",
+		"toolchain/x86_64", "busybox/x86_64", "rootfs/x86_64", "check/x86_64",
+		"toolchain/aarch64", "busybox/aarch64", "rootfs/aarch64", "check/aarch64",
+		"export/1-docker/x86_64", "export/1-docker/aarch64", "export/2-oci",
+	}
+	if diff := cmp.Diff(want, ids(p)); diff != "" {
+		t.Errorf("steps (-want +got):\n%s", diff)
+	}
+	seen := map[string]bool{}
+	for _, s := range p.Steps {
+		for _, need := range s.Needs {
+			if !seen[need] {
+				t.Errorf("%s comes before %s, which it needs", s.ID, need)
+			}
+		}
+		if s.Key == "" || strings.ContainsAny(s.Key, "/ ") {
+			t.Errorf("%s has key %q, which is no file name", s.ID, s.Key)
+		}
+		seen[s.ID] = true
+	}
+}
+
+// TestChanges changes one input at a time, and looks which keys follow.
+func TestChanges(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(*plan.Input)
+		want   []string
+	}{
+		{"nothing", func(*plan.Input) {}, nil},
+		{"a rootfs file", func(in *plan.Input) { in.Entries["x86_64"][0].Value = "sha256:f" },
+			[]string{"rootfs/x86_64", "check/x86_64", "export/1-docker/x86_64", "export/2-oci"}},
+		{"a compiler", func(in *plan.Input) { in.Compilers["aarch64"] = "sha256:c3" },
+			[]string{"toolchain/aarch64", "busybox/aarch64", "rootfs/aarch64", "check/aarch64", "export/1-docker/aarch64", "export/2-oci"}},
+		{"a busybox symbol", func(in *plan.Input) { in.Config.Targets[1].Busybox.Set = map[string]string{"FOO": "n"} },
+			[]string{"busybox/aarch64", "rootfs/aarch64", "check/aarch64", "export/1-docker/aarch64", "export/2-oci"}},
+		{"an attribute of an export", func(in *plan.Input) { in.Config.Exports[1].Attributes[""] = json.RawMessage(`{"a":1}`) },
+			[]string{"export/2-oci"}},
+		{"an exporter", func(in *plan.Input) { in.Plugins["docker"] = plan.Plugin{Digest: "sha256:new"} },
+			[]string{"export/1-docker/x86_64", "export/1-docker/aarch64"}},
+		{"an emulator", func(in *plan.Input) { in.Runners["aarch64"] = "nothing" }, []string{"check/aarch64"}},
+		{"the name", func(in *plan.Input) { in.Config.Name = "maxi" },
+			[]string{"export/1-docker/x86_64", "export/1-docker/aarch64", "export/2-oci"}},
+	}
+	before := plan.Make(input())
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			in := input()
+			test.change(&in)
+			var changed []string
+			for _, s := range plan.Make(in).Steps {
+				if old, _ := before.Step(s.ID); old.Key != s.Key {
+					changed = append(changed, s.ID)
+				}
+			}
+			if diff := cmp.Diff(test.want, changed); diff != "" {
+				t.Errorf("steps with other keys (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestUnknownCompiler leaves keys empty that depend on a compiler that has
+// not been probed.
+func TestUnknownCompiler(t *testing.T) {
+	in := input()
+	delete(in.Compilers, "aarch64")
+	var unknown []string
+	for _, s := range plan.Make(in).Steps {
+		if s.Key == "" {
+			unknown = append(unknown, s.ID)
+		}
+	}
+	want := []string{"toolchain/aarch64", "busybox/aarch64", "rootfs/aarch64", "check/aarch64", "export/1-docker/aarch64", "export/2-oci"}
+	if diff := cmp.Diff(want, unknown); diff != "" {
+		t.Errorf("unknown keys (-want +got):\n%s", diff)
+	}
+}
+
+func TestAppletOrderHasNoSay(t *testing.T) {
+	a, b := input(), input()
+	a.Config.Targets[0].Busybox.Only = []string{"sh", "ls"}
+	b.Config.Targets[0].Busybox.Only = []string{"ls", "sh"}
+	if plan.Make(a).Steps[2].Key != plan.Make(b).Steps[2].Key {
+		t.Error("the order of applets changes the key")
+	}
+	b.Config.Targets[0].Busybox.Only = []string{"ls"}
+	if plan.Make(a).Steps[2].Key == plan.Make(b).Steps[2].Key {
+		t.Error("an applet less has the same key")
+	}
+}
+
+func TestWhy(t *testing.T) {
+	before := []plan.Part{{Name: "a", Value: "1"}, {Name: "b", Value: "2"}, {Name: "c", Value: "3"}}
+	now := []plan.Part{{Name: "a", Value: "1"}, {Name: "b", Value: "9"}, {Name: "d", Value: "4"}}
+	got := plan.Changes(before, now)
+	want := []string{"b changed", "d is new", "c is gone"}
+	if !slices.Equal(got, want) {
+		t.Errorf("changes = %q, want %q", got, want)
+	}
+}
+
+func TestTitle(t *testing.T) {
+	in := input()
+	in.Config.Exports = append(in.Config.Exports, in.Config.Exports[0])
+	var titles []string
+	for _, s := range plan.Make(in).Steps {
+		if s.Arch == "x86_64" && s.Kind == plan.Export {
+			titles = append(titles, s.Title(in.Config))
+		}
+	}
+	if diff := cmp.Diff([]string{"export docker", "export docker (2)"}, titles); diff != "" {
+		t.Errorf("titles (-want +got):\n%s", diff)
+	}
+}
