@@ -1,0 +1,143 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"golang.org/x/term"
+
+	"github.com/mkmini/mkmini/core/config"
+	"github.com/mkmini/mkmini/core/event"
+	"github.com/mkmini/mkmini/core/fault"
+	"github.com/mkmini/mkmini/plugins/sdk"
+)
+
+// usageError is a mistake on the command line.
+type usageError struct{ text string }
+
+func (e *usageError) Error() string { return e.text }
+
+// sources are the files of a configuration by name, for snippets.
+type sources map[string]*hcl.File
+
+// atFault reports whether the configuration or the command line is at fault.
+func atFault(err error) bool {
+	var diags hcl.Diagnostics
+	var f *fault.Error
+	return errors.As(err, &diags) || errors.As(err, &f) && f.Usage
+}
+
+// at gives an error a place in the configuration, if it is one for people
+// that has none.
+func at(err error, r fault.Range) error {
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Range != nil {
+		return err
+	}
+	placed := *f
+	placed.Range = &r
+	return &placed
+}
+
+// printer writes errors for people.
+type printer struct {
+	w     io.Writer
+	files sources
+	width uint
+	color bool
+}
+
+func (a *app) printer() printer {
+	p := printer{w: a.Streams.Err, files: a.files, width: 78}
+	if f, ok := p.w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		p.color = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 20 {
+			p.width = uint(w)
+		}
+	}
+	return p
+}
+
+// warn writes warnings.
+func (p printer) warn(diags hcl.Diagnostics) { p.diagnostics(diags) }
+
+// print writes an error, or each of several that were joined.
+func (p printer) print(err error) {
+	var diags hcl.Diagnostics
+	var f *fault.Error
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range joined.Unwrap() {
+			p.print(e)
+		}
+		return
+	}
+	switch {
+	case errors.As(err, &diags):
+		p.diagnostics(diags)
+	case errors.As(err, &f):
+		p.diagnostics(hcl.Diagnostics{diagnostic(f)})
+	default:
+		fmt.Fprintf(p.w, "Error: %s\n", err)
+	}
+}
+
+// diagnostics writes through hcl's own writer, so that all messages look
+// alike, whoever they come from.
+func (p printer) diagnostics(diags hcl.Diagnostics) {
+	w := hcl.NewDiagnosticTextWriter(p.w, p.files, p.width, p.color)
+	_ = w.WriteDiagnostics(diags) // stderr is gone: nobody to tell
+}
+
+// diagnostic puts a fault into hcl's form: what failed, the cause, the lines
+// that explain it, what to do next.
+func diagnostic(f *fault.Error) *hcl.Diagnostic {
+	d := &hcl.Diagnostic{Severity: hcl.DiagError, Summary: f.Summary}
+	if f.Step != "" {
+		d.Summary += " (" + f.Step + ")"
+	}
+	var parts []string
+	if f.Detail != "" {
+		parts = append(parts, f.Detail)
+	}
+	if len(f.Excerpt) > 0 {
+		parts = append(parts, "  "+strings.Join(f.Excerpt, "\n  "))
+	}
+	if f.Remedy != "" {
+		parts = append(parts, f.Remedy)
+	}
+	if f.Log != "" {
+		parts = append(parts, "The full log is "+f.Log)
+	}
+	d.Detail = strings.Join(parts, "\n\n")
+	if f.Range != nil {
+		r := config.HCLRange(*f.Range)
+		d.Subject = &r
+	}
+	return d
+}
+
+// diagnostics returns what an error says as data.
+func diagnostics(err error) []event.Diagnostic {
+	var diags hcl.Diagnostics
+	if !errors.As(err, &diags) {
+		return event.Diagnose(err)
+	}
+	var all []event.Diagnostic
+	for _, d := range diags {
+		one := event.Diagnostic{Severity: sdk.Error, Summary: d.Summary, Detail: d.Detail, Usage: true}
+		if d.Severity == hcl.DiagWarning {
+			one.Severity = sdk.Warning
+		}
+		if s := d.Subject; s != nil {
+			one.Range = &event.Range{
+				File: s.Filename, Line: s.Start.Line, Column: s.Start.Column, EndLine: s.End.Line, EndColumn: s.End.Column,
+			}
+		}
+		all = append(all, one)
+	}
+	return all
+}

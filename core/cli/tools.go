@@ -1,0 +1,190 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/mkmini/mkmini/core/build"
+	"github.com/mkmini/mkmini/core/config"
+	"github.com/mkmini/mkmini/core/event"
+	"github.com/mkmini/mkmini/core/fault"
+	"github.com/mkmini/mkmini/core/pluginhost"
+	"github.com/mkmini/mkmini/core/source"
+	"github.com/mkmini/mkmini/core/source/apt"
+	"github.com/mkmini/mkmini/core/store"
+	"github.com/mkmini/mkmini/core/toolchain"
+	"github.com/mkmini/mkmini/core/ui"
+)
+
+// epochDefault is the time in artifacts when SOURCE_DATE_EPOCH doesn't give
+// one: 1 January 1980, the first that every archive format can hold.
+const epochDefault = 315532800
+
+// tools are the parts of mkmini that a build works with. Their owner closes
+// the host.
+type tools struct {
+	host    *pluginhost.Host
+	builder *build.Builder
+	out     string
+}
+
+func (t *tools) job(s *system) build.Job {
+	return build.Job{Config: s.config, Plugins: s.plugins, Toolchains: s.toolchains, Out: t.out}
+}
+
+// system reads the configuration and puts the parts together.
+func (a *app) system(ctx context.Context, sink event.Sink) (*tools, *system, error) {
+	file, err := a.read()
+	if err != nil {
+		return nil, nil, err
+	}
+	t, err := a.tools(ctx, file, sink)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := a.load(ctx, t.host, file)
+	if err != nil {
+		return nil, nil, errors.Join(err, t.host.Close())
+	}
+	return t, s, nil
+}
+
+func (a *app) tools(ctx context.Context, file *config.Document, sink event.Sink) (*tools, error) {
+	st, err := a.store()
+	if err != nil {
+		return nil, err
+	}
+	epoch, err := epochFrom(os.Getenv("SOURCE_DATE_EPOCH"))
+	if err != nil {
+		return nil, err
+	}
+	out, err := filepath.Abs(a.flags.out)
+	if err != nil {
+		return nil, fmt.Errorf("find the output folder: %w", err)
+	}
+	logger := a.logger(sink)
+	host, err := a.host(st, file.Dir(), logger)
+	if err != nil {
+		return nil, err
+	}
+	self, err := a.selfDigest(ctx, host)
+	if err != nil {
+		return nil, errors.Join(err, host.Close())
+	}
+	return &tools{host: host, out: out, builder: &build.Builder{
+		Store: st, Plugins: host, Events: sink, Mkmini: self,
+		Fetcher: &source.Fetcher{
+			Offline: a.flags.offline, Logger: logger, Apt: &apt.Finder{Dir: st.Sub("apt"), Logger: logger},
+		},
+		Toolchains: &toolchain.Manager{Dir: st.Sub("toolchains"), Host: toolchain.ThisHost()},
+		Jobs:       a.jobs(), KeepGoing: a.flags.keepGoing, Epoch: epoch, Now: time.Now,
+	}}, nil
+}
+
+func (a *app) jobs() int {
+	if a.flags.jobs > 0 {
+		return a.flags.jobs
+	}
+	return runtime.NumCPU()
+}
+
+// logger sends log lines the way of the events.
+func (a *app) logger(sink event.Sink) *slog.Logger {
+	level := slog.LevelWarn
+	switch {
+	case a.flags.verbose >= 2:
+		level = slog.LevelDebug
+	case a.flags.verbose == 1:
+		level = slog.LevelInfo
+	}
+	return slog.New(ui.NewHandler(sink, level))
+}
+
+// store opens the store: of the flag, of the environment, or the default.
+func (a *app) store() (*store.Store, error) {
+	dir := a.flags.store
+	if dir == "" {
+		dir = os.Getenv("MKMINI_STORE")
+	}
+	var err error
+	if dir == "" {
+		dir, err = store.DefaultDir()
+	} else {
+		dir, err = filepath.Abs(dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	st, err := store.Open(dir)
+	if err != nil {
+		return nil, &fault.Error{
+			Summary: "The store can't be opened", Detail: err.Error() + ".",
+			Remedy: "Give another folder with --store DIR or MKMINI_STORE, or make this one writable.", Err: err,
+		}
+	}
+	return st, nil
+}
+
+// host knows the plugins: the configuration's folder, the user's, and those
+// that mkmini itself serves.
+func (a *app) host(st *store.Store, dir string, logger *slog.Logger) (*pluginhost.Host, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find mkmini's own executable: %w", err)
+	}
+	dirs := []string{filepath.Join(dir, ".mkmini", "plugins")}
+	if data := dataDir(); data != "" {
+		dirs = append(dirs, filepath.Join(data, "mkmini", "plugins"))
+	}
+	return pluginhost.New(pluginhost.Options{
+		Builtins: a.Builtins, Self: self, Dirs: dirs, Path: true, CacheDir: st.Sub("plugins"), Logger: logger,
+	}), nil
+}
+
+// selfDigest returns the digest of mkmini itself, as the one who serves the
+// built-in plugins: the host keeps it, so that nothing is read to know it.
+func (a *app) selfDigest(ctx context.Context, host *pluginhost.Host) (string, error) {
+	for _, name := range a.Builtins {
+		found, err := host.Find(ctx, name)
+		if err != nil {
+			return "", err
+		}
+		if found.Builtin {
+			return found.Digest, nil
+		}
+	}
+	return "", errors.New("every built-in plugin is replaced by another one")
+}
+
+// dataDir returns the user's folder for data, or "" if there is no home.
+// Source: XDG Base Directory Specification.
+func dataDir() string {
+	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
+		return dir
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(home, ".local", "share")
+}
+
+// epochFrom reads SOURCE_DATE_EPOCH, seconds since 1970.
+// Source: https://reproducible-builds.org/specs/source-date-epoch/
+func epochFrom(value string) (time.Time, error) {
+	if value == "" {
+		return time.Unix(epochDefault, 0).UTC(), nil
+	}
+	seconds, err := strconv.ParseInt(value, 10, 64)
+	if err != nil || seconds < 0 {
+		return time.Time{}, &usageError{fmt.Sprintf("SOURCE_DATE_EPOCH is %q: it has to be a number of seconds since 1970", value)}
+	}
+	return time.Unix(seconds, 0).UTC(), nil
+}

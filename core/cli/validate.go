@@ -1,0 +1,32 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+func (a *app) validateCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "validate -c FILE",
+		Short: "Check a configuration without building anything",
+		Args:  noArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return a.validate(cmd.Context()) },
+	}
+	a.configFlags(cmd)
+	cmd.Flags().StringVar(&a.flags.store, "store", "", "the store's `DIR`, where descriptions of plugins are kept")
+	return cmd
+}
+
+func (a *app) validate(ctx context.Context) (err error) {
+	view := a.view()
+	defer func() { err = errors.Join(err, view.Close()) }()
+	t, s, err := a.system(ctx, view)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.Streams.Out, "%s is valid: %d target(s), %d export(s).\n", a.flags.config, len(s.config.Targets), len(s.config.Exports))
+	return t.host.Close()
+}
