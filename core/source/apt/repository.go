@@ -79,7 +79,8 @@ func learn(ctx context.Context, env []string) ([]Repository, error) {
 	// Without release info apt also names what was never downloaded, as on
 	// a container image whose lists are empty; with it, it tells the origin.
 	for _, more := range [][]string{nil, {"--no-release-info"}} {
-		args := append([]string{"indextargets"}, more...)
+		// An apt that runs as root would write its binary caches anew.
+		args := append([]string{"indextargets", "-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache="}, more...)
 		out, err := output(ctx, env, "apt-get", append(args, "Target-Of: deb", "Created-By: Packages")...)
 		if err != nil {
 			return nil, err
