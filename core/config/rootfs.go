@@ -1,0 +1,202 @@
+package config
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// Limits of what Linux and the archive formats hold.
+const (
+	maxPath   = 4095
+	maxName   = 255
+	maxID     = 1<<31 - 1
+	maxMajor  = 1<<12 - 1
+	maxMinor  = 1<<20 - 1
+	maxTarget = 4095
+)
+
+var (
+	modeAttr  = attribute{name: "mode", typ: cty.String, quoted: true}
+	ownerAttr = []attribute{{name: "uid", typ: cty.Number}, {name: "gid", typ: cty.Number}}
+)
+
+var rootfsShape = shape{
+	what: "a rootfs block",
+	blocks: []nested{
+		{"directory", "/PATH"}, {"file", "/PATH"}, {"symlink", "/PATH"}, {"device", "/PATH"}, {"overlay", "/PATH"},
+	},
+}
+
+// entryShapes are the blocks within `rootfs`.
+var entryShapes = map[Kind]shape{
+	Directory: {what: "a directory block", attrs: append([]attribute{modeAttr}, ownerAttr...)},
+	File: {what: "a file block", attrs: append([]attribute{
+		{name: "content", typ: cty.String}, {name: "source", typ: cty.String}, modeAttr}, ownerAttr...)},
+	Symlink: {what: "a symlink block", attrs: append([]attribute{
+		{name: "target", typ: cty.String, required: true, doc: "It is what the link points to."}}, ownerAttr...)},
+	Device: {what: "a device block", attrs: append([]attribute{
+		{name: "type", typ: cty.String, required: true, oneOf: []string{"char", "block", "c", "b"}},
+		{name: "major", typ: cty.Number, required: true},
+		{name: "minor", typ: cty.Number, required: true}, modeAttr}, ownerAttr...)},
+	Overlay: {what: "an overlay block", attrs: append([]attribute{
+		{name: "source", typ: cty.String, required: true, doc: "It is the folder whose contents go there."}}, ownerAttr...)},
+}
+
+// rootfs decodes the blocks within all `rootfs` blocks, in the order written.
+func (d *decoder) rootfs(sc *scope) []Entry {
+	var (
+		entries []Entry
+		blocks  []*hclsyntax.Block
+	)
+	for _, outer := range d.doc.blocks["rootfs"] {
+		_, inner := d.decode(outer, rootfsShape, sc)
+		blocks = append(blocks, inner...)
+	}
+	explicit := make(map[string]*hclsyntax.Block)
+	for _, block := range blocks {
+		kind := Kind(block.Type)
+		vals, _ := d.decode(block, entryShapes[kind], sc)
+		if !d.validPath(block) {
+			continue
+		}
+		if kind != Overlay {
+			d.claim(explicit, block)
+		}
+		entries = append(entries, d.entry(block, vals))
+	}
+	for _, block := range blocks {
+		d.under(explicit, block)
+	}
+	return entries
+}
+
+// claim reports two blocks with one path.
+func (d *decoder) claim(explicit map[string]*hclsyntax.Block, block *hclsyntax.Block) {
+	name := block.Labels[0]
+	if first := explicit[name]; first != nil {
+		d.add(clash(block.DefRange(), first.DefRange(), fmt.Sprintf("Duplicate path %q", name),
+			"Two blocks put something at %s. Remove one of the two.", name))
+		return
+	}
+	explicit[name] = block
+}
+
+// under reports an entry below something that is no folder.
+func (d *decoder) under(explicit map[string]*hclsyntax.Block, block *hclsyntax.Block) {
+	name := block.Labels[0]
+	for parent := path.Dir(name); len(parent) > 1; parent = path.Dir(parent) {
+		if above := explicit[parent]; above != nil && Kind(above.Type) != Directory {
+			d.add(clash(block.DefRange(), above.DefRange(), fmt.Sprintf("Path %q is below a %s", name, above.Type),
+				"Another block makes %s a %s, so nothing can be below it. Use the path that is meant, or make it a directory.", parent, above.Type))
+			return
+		}
+	}
+}
+
+// validPath checks the label of an entry.
+func (d *decoder) validPath(block *hclsyntax.Block) bool {
+	name := block.Labels[0]
+	reason := ""
+	switch {
+	case !strings.HasPrefix(name, "/"):
+		reason = fmt.Sprintf("it must begin with \"/\": write %q", path.Join("/", name))
+	case strings.ContainsRune(name, 0):
+		reason = "it holds a NUL character"
+	case slices.Contains(strings.Split(name, "/"), ".."):
+		reason = fmt.Sprintf("it holds \"..\": write %q", path.Clean(name))
+	case path.Clean(name) != name:
+		reason = fmt.Sprintf("it is not in its shortest form: write %q", path.Clean(name))
+	case name == "/" && Kind(block.Type) != Overlay && Kind(block.Type) != Directory:
+		reason = "\"/\" is the root folder itself: write the path of something in it"
+	case len(name) > maxPath:
+		reason = fmt.Sprintf("it is longer than %d bytes", maxPath)
+	case slices.ContainsFunc(strings.Split(name, "/"), func(s string) bool { return len(s) > maxName }):
+		reason = fmt.Sprintf("a name in it is longer than %d bytes", maxName)
+	}
+	if reason != "" {
+		d.add(problem(block.LabelRanges[0], "Invalid path", "The path %q can't be used, as %s.", name, reason))
+	}
+	return reason == ""
+}
+
+// entry decodes the attributes of an entry.
+func (d *decoder) entry(block *hclsyntax.Block, vals values) Entry {
+	e := Entry{Kind: Kind(block.Type), Path: block.Labels[0], Range: Range(block.DefRange())}
+	e.Mode = d.mode(vals["mode"])
+	e.UID, e.GID = d.id(vals["uid"], "uid"), d.id(vals["gid"], "gid")
+	switch e.Kind {
+	case File:
+		d.content(&e, block, vals["content"], vals["source"])
+	case Symlink:
+		e.Target = vals["target"].text()
+		if v := vals["target"]; v.state == given && !validTarget(e.Target) {
+			d.add(v.problem("Invalid target", "A symlink can't point to %q. Write a path of 1 to %d bytes without a NUL character.", e.Target, maxTarget))
+		}
+	case Device:
+		e.Char = strings.HasPrefix(vals["type"].text(), "c")
+		e.Major, e.Minor = d.number(vals["major"], "major", maxMajor), d.number(vals["minor"], "minor", maxMinor)
+	case Overlay:
+		e.Source = d.existing(vals["source"], "source", true)
+	}
+	return e
+}
+
+func validTarget(target string) bool {
+	return target != "" && len(target) <= maxTarget && !strings.ContainsRune(target, 0)
+}
+
+// content decodes what a file holds: exactly one of content and source.
+func (d *decoder) content(e *Entry, block *hclsyntax.Block, content, source value) {
+	switch {
+	case content.state == given && source.state == given:
+		d.add(clash(source.at, content.at, "Both content and source",
+			"A file has either content, which is text, or source, which names a file to copy. Remove one of the two."))
+	case content.state == absent && source.state == absent:
+		d.add(problem(block.DefRange(), "File without content",
+			"A file block needs content = \"…\", which may be empty, or source = \"…\", which names a file to copy."))
+	}
+	e.Content = content.text()
+	e.Source = d.existing(source, "source", false)
+}
+
+// validMode is chmod's octal notation.
+var validMode = regexp.MustCompile(`^0?[0-7]{3,4}$`)
+
+// mode decodes permission bits.
+func (d *decoder) mode(v value) *uint32 {
+	if v.state != given {
+		return nil
+	}
+	bits, err := strconv.ParseUint(v.text(), 8, 32)
+	if err != nil || !validMode.MatchString(v.text()) {
+		d.add(v.problem("Invalid mode",
+			"%q is no mode. Write 3 or 4 octal digits in quotes as for chmod, such as \"0755\", or \"1777\" for a folder like /tmp.", v.text()))
+		return nil
+	}
+	mode := uint32(bits)
+	return &mode
+}
+
+// id decodes the number of a user or group.
+func (d *decoder) id(v value, name string) *int {
+	n, ok, diag := v.integer(name, 0, maxID)
+	d.add(diag)
+	if !ok {
+		return nil
+	}
+	id := int(n)
+	return &id
+}
+
+func (d *decoder) number(v value, name string, most int64) uint32 {
+	n, _, diag := v.integer(name, 0, most)
+	d.add(diag)
+	return uint32(n)
+}

@@ -1,0 +1,8 @@
+toolchain "x86_64" {}
+export "docker" {}
+busybox {
+  applets {
+    only    = ["ash"]
+    without = ["telnetd"]
+  }
+}

@@ -1,0 +1,4 @@
+toolchain "x86_64" {}
+export "oci" {
+  tag = "mini:${arch}"
+}

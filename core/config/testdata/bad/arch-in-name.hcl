@@ -1,0 +1,3 @@
+name = "mini-${arch}"
+toolchain "x86_64" {}
+export "docker" {}

@@ -1,0 +1,4 @@
+jobs = "many"
+tagg = "y"
+tag  = upper("y")
+block {}

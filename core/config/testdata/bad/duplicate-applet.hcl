@@ -1,0 +1,7 @@
+toolchain "x86_64" {}
+export "docker" {}
+busybox {
+  applets {
+    without = ["telnetd", "ftpd", "telnetd"]
+  }
+}

@@ -1,0 +1,10 @@
+toolchain "x86_64" {}
+export "docker" {}
+busybox {
+  applets {
+    only = ["ash"]
+  }
+  applets {
+    only = ["ls"]
+  }
+}

@@ -1,0 +1,5 @@
+export "docker" {}
+toolchain "aarch64" {}
+toolchain "vendor64" {
+  licence = "x"
+}

@@ -1,0 +1,4 @@
+name = "a"
+name = "b"
+toolchain "x86_64" {}
+export "docker" {}

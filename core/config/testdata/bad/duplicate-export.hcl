@@ -1,0 +1,5 @@
+toolchain "x86_64" {}
+export "docker" {}
+export "docker" {
+  cmd = ["/bin/sh"]
+}

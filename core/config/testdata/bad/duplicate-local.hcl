@@ -1,0 +1,8 @@
+toolchain "x86_64" {}
+export "docker" {}
+locals {
+  x = 1
+}
+locals {
+  x = 2
+}

@@ -1,0 +1,6 @@
+toolchain "x86_64" {}
+export "docker" {}
+
+toolchain "x86_64" {
+  from "host" {}
+}

@@ -1,0 +1,8 @@
+toolchain "x86_64" {}
+export "docker" {}
+rootfs {
+  file "/etc/motd" {
+    content = "x"
+    source  = "file-both.hcl"
+  }
+}

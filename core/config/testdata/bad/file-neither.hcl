@@ -1,0 +1,7 @@
+toolchain "x86_64" {}
+export "docker" {}
+rootfs {
+  file "/etc/motd" {
+    mode = "0644"
+  }
+}

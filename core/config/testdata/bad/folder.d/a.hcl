@@ -1,0 +1,3 @@
+name = "a"
+toolchain "x86_64" {}
+busybox {}

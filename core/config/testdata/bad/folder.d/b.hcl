@@ -1,0 +1,4 @@
+name = "b"
+export "docker" {}
+busybox {}
+toolchain "x86_64" {}

@@ -1,0 +1,4 @@
+export "docker" {}
+toolchain "x86_64" {
+  from "path" { dir = "" }
+}

@@ -1,0 +1,3 @@
+name = "ÿþ"
+toolchain "x86_64" {}
+export "docker" {}

@@ -1,0 +1,3 @@
+toolchain "x86_64" {}
+export "docker" {}
+busybox "1.35.0" {}

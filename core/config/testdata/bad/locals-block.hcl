@@ -1,0 +1,7 @@
+toolchain "x86_64" {}
+export "docker" {}
+locals {
+  a {
+    b = 1
+  }
+}

@@ -1,0 +1,6 @@
+toolchain "x86_64" {}
+export "docker" {}
+locals {
+  a = 1
+  b = keys(local)
+}

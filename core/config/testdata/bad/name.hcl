@@ -1,0 +1,3 @@
+name = "Mini OS"
+toolchain "x86_64" {}
+export "docker" {}

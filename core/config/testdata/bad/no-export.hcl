@@ -1,0 +1,1 @@
+toolchain "x86_64" {}

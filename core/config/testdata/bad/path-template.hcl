@@ -1,0 +1,5 @@
+toolchain "x86_64" {}
+export "docker" {}
+rootfs {
+  directory "/srv/${arch}" {}
+}

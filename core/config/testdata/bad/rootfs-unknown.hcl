@@ -1,0 +1,6 @@
+toolchain "x86_64" {}
+export "docker" {}
+rootfs {
+  dir "/srv" {}
+  link "/x" { target = "y" }
+}

@@ -1,0 +1,7 @@
+# --var key=hunter2
+toolchain "x86_64" {}
+export "docker" {}
+variable "key" {
+  type      = number
+  sensitive = true
+}

@@ -1,0 +1,6 @@
+toolchain "x86_64" {}
+export "docker" {}
+rootfs {
+  symlink "/a" {}
+  symlink "/b" { target = "" }
+}

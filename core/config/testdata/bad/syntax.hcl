@@ -1,0 +1,2 @@
+toolchain "x86_64" {
+export "docker" {}

@@ -1,0 +1,4 @@
+export "docker" {}
+toolchain "sw64" {
+  cpus = "sw6b"
+}

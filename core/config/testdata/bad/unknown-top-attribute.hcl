@@ -1,0 +1,3 @@
+nmae = "x"
+toolchain "x86_64" {}
+export "docker" {}

@@ -1,0 +1,3 @@
+# --var-file nothere.vars.hcl
+toolchain "x86_64" {}
+export "docker" {}

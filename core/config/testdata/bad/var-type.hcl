@@ -1,0 +1,6 @@
+# --var jobs=many
+toolchain "x86_64" {}
+export "docker" {}
+variable "jobs" {
+  type = number
+}

@@ -1,0 +1,6 @@
+toolchain "x86_64" {}
+export "docker" {}
+variable "x" {
+  type    = "string"
+  default = ""
+}

@@ -1,0 +1,8 @@
+toolchain "x86_64" {}
+export "docker" {}
+variable "level" {
+  default = 1
+  validation {
+    condition     = arch == "x86_64"
+  }
+}

@@ -1,0 +1,5 @@
+toolchain "aarch64" {}
+export "rootfs" { format = local.format }
+rootfs {
+  overlay "/" { source = "files" }
+}

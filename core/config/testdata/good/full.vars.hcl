@@ -1,0 +1,5 @@
+tag      = 5
+greeting = "from the file"
+without  = ["ftpd"]
+options  = { names = ["a", "b"] }
+nobody   = "declares this"

@@ -1,0 +1,3 @@
+name = "mini"
+toolchain "x86_64" {}
+export "docker" {}
