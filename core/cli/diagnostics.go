@@ -88,6 +88,13 @@ func (p printer) print(err error) {
 // diagnostics writes through hcl's own writer, so that all messages look
 // alike, whoever they come from.
 func (p printer) diagnostics(diags hcl.Diagnostics) {
+	for i, d := range diags {
+		if d.Subject != nil && p.files[d.Subject.Filename] == nil {
+			bare := *d // there is no text to show: the detail names the file
+			bare.Subject = nil
+			diags[i] = &bare
+		}
+	}
 	w := hcl.NewDiagnosticTextWriter(p.w, p.files, p.width, p.color)
 	_ = w.WriteDiagnostics(diags) // stderr is gone: nobody to tell
 }
