@@ -18,7 +18,7 @@ import (
 
 var update = flag.Bool("update", false, "write the expected files of testdata anew")
 
-// catalog returns plugins as the built-in ones describe themselves.
+// catalog returns plugins much like the built-in ones, and two odd ones.
 func catalog() Catalog {
 	image := []sdk.Attribute{
 		{Name: "tag", Type: "string", Doc: "The image's name and tag."},
@@ -46,7 +46,7 @@ func catalog() Catalog {
 			"aarch64": {Arch: "aarch64", Platform: platform("arm64")},
 			"sw64": {Arch: "sw64", Platform: platform("sw64"), Attributes: []sdk.Attribute{
 				{Name: "cpu", Type: "string", OneOf: []string{"sw6a", "sw6b", "sw8a"}, Doc: "The processor."},
-				{Name: "flags", Type: "list(string)", Doc: "More flags."},
+				{Name: "cflags", Type: "list(string)", Doc: "More options."},
 			}},
 			"vendor64": {Arch: "aarch64", Platform: platform("arm64"), Attributes: []sdk.Attribute{
 				{Name: "licence", Type: "string", Required: true, Doc: "It is the licence's file."},

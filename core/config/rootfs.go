@@ -88,11 +88,12 @@ func (d *decoder) claim(explicit map[string]*hclsyntax.Block, block *hclsyntax.B
 	explicit[name] = block
 }
 
-// under reports an entry below something that is no folder.
+// under reports an entry below something that is no folder. Below a symlink
+// there can be entries: they land where it leads.
 func (d *decoder) under(explicit map[string]*hclsyntax.Block, block *hclsyntax.Block) {
 	name := block.Labels[0]
 	for parent := path.Dir(name); len(parent) > 1; parent = path.Dir(parent) {
-		if above := explicit[parent]; above != nil && Kind(above.Type) != Directory {
+		if above := explicit[parent]; above != nil && (Kind(above.Type) == File || Kind(above.Type) == Device) {
 			d.add(clash(block.DefRange(), above.DefRange(), fmt.Sprintf("Path %q is below a %s", name, above.Type),
 				"Another block makes %s a %s, so nothing can be below it. Use the path that is meant, or make it a directory.", parent, above.Type))
 			return
