@@ -115,7 +115,7 @@ func tree(t *testing.T, dir string) []string {
 	return all
 }
 
-func compress(t *testing.T, c archiver.Compressor, data []byte) []byte {
+func compress(t testing.TB, c archiver.Compressor, data []byte) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	w, err := c.OpenWriter(&b)
@@ -345,6 +345,10 @@ func FuzzUnpack(f *testing.F) {
 	f.Add(tarOf(f, entry{name: "a/l", link: "..", kind: tar.TypeSymlink}, entry{name: "a/l/x"}))
 	f.Add(tarOf(f, entry{name: "a/d/l", link: "..", kind: tar.TypeSymlink}, entry{name: "a/d/l/d/l/x"}))
 	f.Add(tarOf(f, entry{name: "a/h", link: "a/../../canary", kind: tar.TypeLink}))
+	for _, c := range compressors {
+		f.Add(compress(f, c, tarOf(f, good...)))
+	}
+	f.Add([]byte("PK\x03\x04\x14\x00\x00\x00\x5f\x00"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		tmp := t.TempDir()
 		path, dst := filepath.Join(tmp, "archive"), filepath.Join(tmp, "in", "dst")
