@@ -16,7 +16,7 @@ import (
 // settleLimit is how long a host waits for the end of a call that it
 // cancelled. A call has a compiler to end, which takes half a second at most
 // (see Command).
-const settleLimit = time.Second
+const settleLimit = 700 * time.Millisecond
 
 // caller makes calls for a host.
 type caller struct {

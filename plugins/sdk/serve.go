@@ -21,9 +21,9 @@ import (
 )
 
 // drainLimit is how long a plugin waits for its calls when it is told to
-// stop. Command ends a compiler in half a second; go-plugin kills a plugin
-// that hasn't ended after two.
-const drainLimit = 1500 * time.Millisecond
+// stop. Command ends a compiler in half a second; mkmini kills a plugin that
+// hasn't ended after one.
+const drainLimit = 700 * time.Millisecond
 
 // statusTerminated is a shell's exit status for a process that SIGTERM ended.
 const statusTerminated = 128 + int(syscall.SIGTERM)

@@ -1,0 +1,163 @@
+package pluginhost
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+
+	"github.com/mkmini/mkmini/plugins/sdk"
+)
+
+// toolchain calls a plugin, explains failures and checks results.
+type toolchain struct{ *process }
+
+var _ sdk.Toolchain = (*toolchain)(nil)
+
+// Describe implements sdk.Toolchain.
+func (t *toolchain) Describe(ctx context.Context) (sdk.ToolchainInfo, error) {
+	info, err := t.process.toolchain.Describe(ctx)
+	return info, t.explain(ctx, "describe", err)
+}
+
+// Probe implements sdk.Toolchain.
+func (t *toolchain) Probe(ctx context.Context, req sdk.ProbeRequest) (sdk.Compiler, error) {
+	compiler, err := t.process.toolchain.Probe(ctx, req)
+	if err != nil {
+		return compiler, t.explain(ctx, "probe", err)
+	}
+	return compiler, t.answer("probe", checkCompiler(compiler))
+}
+
+// Build implements sdk.Toolchain.
+func (t *toolchain) Build(ctx context.Context, req sdk.BuildRequest, progress sdk.Progress) (sdk.BuildResult, error) {
+	result, err := t.process.toolchain.Build(ctx, req, progress)
+	if err != nil {
+		return result, t.explain(ctx, "build", err)
+	}
+	return result, t.answer("build", checkBuild(req.OutDir, result))
+}
+
+// exporter calls a plugin, explains failures and checks results.
+type exporter struct{ *process }
+
+var _ sdk.Exporter = (*exporter)(nil)
+
+// Describe implements sdk.Exporter.
+func (e *exporter) Describe(ctx context.Context) (sdk.ExporterInfo, error) {
+	info, err := e.process.exporter.Describe(ctx)
+	return info, e.explain(ctx, "describe", err)
+}
+
+// Export implements sdk.Exporter.
+func (e *exporter) Export(ctx context.Context, req sdk.ExportRequest, progress sdk.Progress) (sdk.ExportResult, error) {
+	result, err := e.process.exporter.Export(ctx, req, progress)
+	if err != nil {
+		return result, e.explain(ctx, "export", err)
+	}
+	return result, e.answer("export", checkExport(req, result))
+}
+
+// answer reports a call that succeeded with a result that can't be true.
+func (p *process) answer(call string, problem error) error {
+	if problem == nil {
+		return nil
+	}
+	return p.found.fail("gave a wrong answer",
+		fmt.Sprintf("%s says that the call %q succeeded, but %v.", p.found.where(), call, problem),
+		"Report this to whoever makes the plugin.", problem)
+}
+
+func checkCompiler(c sdk.Compiler) error {
+	if !filepath.IsAbs(c.CC) {
+		return fmt.Errorf("the compiler %q is no absolute path", c.CC)
+	}
+	if len(c.Files) == 0 {
+		return fmt.Errorf("it names no files of the compiler")
+	}
+	for _, file := range c.Files {
+		if !filepath.IsAbs(file) {
+			return fmt.Errorf("the compiler's file %q is no absolute path", file)
+		}
+	}
+	return checkFacts(c.Facts)
+}
+
+func checkFacts(facts []sdk.Fact) error {
+	for _, fact := range facts {
+		switch fact.Status {
+		case sdk.OK, sdk.Warn, sdk.Fail, sdk.Skipped:
+		default:
+			return fmt.Errorf("the fact %q has the status %q", fact.Name, fact.Status)
+		}
+	}
+	return nil
+}
+
+func checkBuild(outDir string, r sdk.BuildResult) error {
+	root, err := os.OpenRoot(outDir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	if err := checkOutput(root, r.Tree, fs.ModeDir); err != nil {
+		return err
+	}
+	if err := checkOutput(root, r.Config, 0); err != nil {
+		return err
+	}
+	if r.Log != "" {
+		if err := checkOutput(root, r.Log, 0); err != nil {
+			return err
+		}
+	}
+	return checkFacts(r.Facts)
+}
+
+func checkExport(req sdk.ExportRequest, r sdk.ExportResult) error {
+	if len(r.Artifacts) == 0 {
+		return fmt.Errorf("it names no artifact")
+	}
+	root, err := os.OpenRoot(req.OutDir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	seen := map[string]bool{}
+	for _, a := range r.Artifacts {
+		if err := checkOutput(root, a.Path, fs.ModeDir, 0); err != nil {
+			return err
+		}
+		if seen[a.Path] {
+			return fmt.Errorf("the artifact %q is there twice", a.Path)
+		}
+		seen[a.Path] = true
+		if a.Format == "" {
+			return fmt.Errorf("the artifact %q has no format", a.Path)
+		}
+		known := slices.ContainsFunc(req.Images, func(i sdk.Image) bool { return i.Arch == a.Arch })
+		if a.Arch != "" && !known {
+			return fmt.Errorf("the artifact %q is for %q, which nobody asked for", a.Path, a.Arch)
+		}
+	}
+	return nil
+}
+
+// checkOutput checks that a path is relative and clean, and leads to a file
+// of one of the types without leaving the folder.
+func checkOutput(root *os.Root, name string, types ...fs.FileMode) error {
+	if name == "." || !filepath.IsLocal(name) || path.Clean(name) != name {
+		return fmt.Errorf("the path %q is not a clean path below the output folder", name)
+	}
+	info, err := root.Stat(name)
+	if err != nil {
+		return fmt.Errorf("%q can't be read: %w", name, err)
+	}
+	if !slices.Contains(types, info.Mode().Type()) {
+		return fmt.Errorf("%q is no file of the right type", name)
+	}
+	return nil
+}

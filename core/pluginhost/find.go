@@ -1,0 +1,194 @@
+package pluginhost
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/mkmini/mkmini/core/fault"
+	"github.com/mkmini/mkmini/plugins/sdk"
+)
+
+// Prefix is the start of the names of plugins' executables.
+const Prefix = "mkmini-plugin-"
+
+// serveCommand makes the mkmini binary serve one of its built-in plugins.
+const serveCommand = "__serve"
+
+// ErrNotFound is in the errors of plugins that don't exist.
+var ErrNotFound = errors.New("plugin not found")
+
+// Found is a plugin that exists and speaks our protocol.
+type Found struct {
+	Name string
+	// Path is the absolute path of the executable, and Args the arguments
+	// that it is served with.
+	Path string
+	Args []string
+	// Builtin says that the executable is mkmini itself.
+	Builtin bool
+	// Digest is the executable's "sha256:…".
+	Digest string
+	// Manifest is what it says about itself, checked.
+	Manifest sdk.Manifest
+}
+
+// where names a plugin's place in a sentence.
+func (f *Found) where() string {
+	if f.Builtin {
+		return quote(f.Name) + " (built in)"
+	}
+	return quote(f.Name) + " (" + f.Path + ")"
+}
+
+// Names may be used in file names and on command lines.
+var nameSyntax = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]{0,63}$`)
+
+// Find looks for a plugin in the folders, then among the built-in ones, then
+// in PATH. What it finds holds for the life of the host. The description of
+// a plugin that was found before comes from the cache; otherwise the plugin
+// is run to describe itself.
+//
+// The error is the context's or a [fault.Error]; if there is no such plugin
+// it wraps [ErrNotFound].
+func (h *Host) Find(ctx context.Context, name string) (*Found, error) {
+	h.mu.Lock()
+	found := h.found[name]
+	h.mu.Unlock()
+	if found != nil {
+		return found, nil
+	}
+	found, err := h.locate(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.examine(ctx, found); err != nil {
+		return nil, err
+	}
+	if err := found.checkProtocol(); err != nil {
+		return nil, err
+	}
+	if err := found.checkManifest(); err != nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if first := h.found[name]; first != nil {
+		return first, nil
+	}
+	h.found[name] = found
+	return found, nil
+}
+
+// locate finds a plugin's executable.
+func (h *Host) locate(name string) (*Found, error) {
+	if !nameSyntax.MatchString(name) {
+		return nil, h.notFound(name, "A plugin's name has small letters, digits, dots, dashes and underscores only.")
+	}
+	for _, dir := range h.opts.Dirs {
+		f := &Found{Name: name, Path: filepath.Join(dir, Prefix+name)}
+		if _, err := os.Stat(f.Path); err == nil {
+			return f, f.checkFile()
+		} else if !isAbsent(err) {
+			return nil, f.fail("can't be read", sentence(err), "Correct the permissions, or remove it.", err)
+		}
+	}
+	if slices.Contains(h.opts.Builtins, name) {
+		return &Found{Name: name, Path: h.opts.Self, Args: []string{serveCommand, name}, Builtin: true}, nil
+	}
+	// As a shell does, pass over what is not executable, but say so if there
+	// is nothing else.
+	var refused error
+	for _, dir := range h.pathDirs() {
+		f := &Found{Name: name, Path: filepath.Join(dir, Prefix+name)}
+		info, err := os.Stat(f.Path)
+		if err != nil {
+			continue
+		}
+		err = f.checkFile()
+		if err == nil || info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			return f, err
+		}
+		if refused == nil {
+			refused = err
+		}
+	}
+	if refused != nil {
+		return nil, refused
+	}
+	return nil, h.notFound(name, "")
+}
+
+// isAbsent says that a file is not there, rather than that it can't be seen.
+func isAbsent(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+}
+
+func (h *Host) pathDirs() []string {
+	if !h.opts.Path {
+		return nil
+	}
+	// A relative folder would make a build depend on where it is started.
+	return slices.DeleteFunc(filepath.SplitList(os.Getenv("PATH")), func(dir string) bool {
+		return !filepath.IsAbs(dir)
+	})
+}
+
+func (h *Host) notFound(name, reason string) error {
+	if reason == "" {
+		places := append(slices.Clone(h.opts.Dirs), "the built-in plugins")
+		if h.opts.Path {
+			places = append(places, "PATH")
+		}
+		reason = "There is no executable " + Prefix + name + " in " + strings.Join(places, ", ") + "."
+	}
+	return &fault.Error{
+		Summary: "Unknown plugin " + quote(name),
+		Detail:  reason,
+		Remedy:  "Correct the name; there are: " + strings.Join(h.list(), ", ") + ".",
+		Usage:   true,
+		Err:     ErrNotFound,
+	}
+}
+
+// Names returns the names of all plugins of a kind, [sdk.KindToolchain] or
+// [sdk.KindExporter], sorted. Plugins that can't say what they are don't
+// count. With an empty kind it returns all names, and runs nothing.
+func (h *Host) Names(ctx context.Context, kind string) []string {
+	names := h.list()
+	if kind == "" {
+		return names
+	}
+	return slices.DeleteFunc(names, func(name string) bool {
+		f, err := h.Find(ctx, name)
+		return err != nil ||
+			kind == sdk.KindToolchain && f.Manifest.Toolchain == nil ||
+			kind == sdk.KindExporter && f.Manifest.Exporter == nil
+	})
+}
+
+// list returns the names of built-in plugins and of files that are called
+// like a plugin.
+func (h *Host) list() []string {
+	names := slices.Clone(h.opts.Builtins)
+	for _, dir := range slices.Concat(h.opts.Dirs, h.pathDirs()) {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			continue
+		}
+		for _, entry := range entries {
+			name, ok := strings.CutPrefix(entry.Name(), Prefix)
+			if ok && !entry.IsDir() && nameSyntax.MatchString(name) {
+				names = append(names, name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
