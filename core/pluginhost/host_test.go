@@ -68,6 +68,8 @@ func copyFile(t testing.TB, from, to string) {
 func newHost(t testing.TB, opts pluginhost.Options, names ...string) *pluginhost.Host {
 	t.Helper()
 	opts.Dirs = append(opts.Dirs, install(t, t.TempDir(), names...))
+	// Programs with the race detector sleep at their end for a second.
+	opts.Env = append(opts.Env, "GORACE=atexit_sleep_ms=0")
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
 	host := pluginhost.New(opts)

@@ -47,6 +47,12 @@ type ToolchainInfo struct {
 	// Emulators are the user-mode emulators that run an executable of this
 	// architecture on another, in order of preference.
 	Emulators []string `json:"emulators,omitempty"`
+	// Lookalikes are wildcards of triplets that are taken for this
+	// architecture's by mistake, and the sentence that tells why they aren't.
+	Lookalikes map[string]string `json:"lookalikes,omitempty"`
+	// CPUFlag is the option that selects a processor, up to its name:
+	// "-march="; "-mcpu=" if empty.
+	CPUFlag string `json:"cpu_flag,omitempty"`
 	// CFlags and LDFlags are passed to every compile and every link.
 	CFlags  []string `json:"cflags,omitempty"`
 	LDFlags []string `json:"ldflags,omitempty"`

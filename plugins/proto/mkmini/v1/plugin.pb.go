@@ -786,22 +786,25 @@ func (*DescribeToolchainResponse_Info) isDescribeToolchainResponse_Outcome() {}
 func (*DescribeToolchainResponse_Failure) isDescribeToolchainResponse_Outcome() {}
 
 type ToolchainInfo struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Arch          string                 `protobuf:"bytes,1,opt,name=arch,proto3" json:"arch,omitempty"`
-	Description   string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	Triplets      []string               `protobuf:"bytes,3,rep,name=triplets,proto3" json:"triplets,omitempty"`
-	HostMachines  []string               `protobuf:"bytes,4,rep,name=host_machines,json=hostMachines,proto3" json:"host_machines,omitempty"`
-	Elf           *Elf                   `protobuf:"bytes,5,opt,name=elf,proto3" json:"elf,omitempty"`
-	Platform      *Platform              `protobuf:"bytes,6,opt,name=platform,proto3" json:"platform,omitempty"`
-	KernelArch    string                 `protobuf:"bytes,7,opt,name=kernel_arch,json=kernelArch,proto3" json:"kernel_arch,omitempty"`
-	Packages      []string               `protobuf:"bytes,8,rep,name=packages,proto3" json:"packages,omitempty"`
-	Places        []string               `protobuf:"bytes,9,rep,name=places,proto3" json:"places,omitempty"`
-	Emulators     []string               `protobuf:"bytes,10,rep,name=emulators,proto3" json:"emulators,omitempty"`
-	Cflags        []string               `protobuf:"bytes,11,rep,name=cflags,proto3" json:"cflags,omitempty"`
-	Ldflags       []string               `protobuf:"bytes,12,rep,name=ldflags,proto3" json:"ldflags,omitempty"`
-	Settings      map[string]string      `protobuf:"bytes,13,rep,name=settings,proto3" json:"settings,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Boot          *Boot                  `protobuf:"bytes,14,opt,name=boot,proto3" json:"boot,omitempty"`
-	Attributes    []*Attribute           `protobuf:"bytes,15,rep,name=attributes,proto3" json:"attributes,omitempty"`
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Arch         string                 `protobuf:"bytes,1,opt,name=arch,proto3" json:"arch,omitempty"`
+	Description  string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	Triplets     []string               `protobuf:"bytes,3,rep,name=triplets,proto3" json:"triplets,omitempty"`
+	HostMachines []string               `protobuf:"bytes,4,rep,name=host_machines,json=hostMachines,proto3" json:"host_machines,omitempty"`
+	Elf          *Elf                   `protobuf:"bytes,5,opt,name=elf,proto3" json:"elf,omitempty"`
+	Platform     *Platform              `protobuf:"bytes,6,opt,name=platform,proto3" json:"platform,omitempty"`
+	KernelArch   string                 `protobuf:"bytes,7,opt,name=kernel_arch,json=kernelArch,proto3" json:"kernel_arch,omitempty"`
+	Packages     []string               `protobuf:"bytes,8,rep,name=packages,proto3" json:"packages,omitempty"`
+	Places       []string               `protobuf:"bytes,9,rep,name=places,proto3" json:"places,omitempty"`
+	Emulators    []string               `protobuf:"bytes,10,rep,name=emulators,proto3" json:"emulators,omitempty"`
+	Cflags       []string               `protobuf:"bytes,11,rep,name=cflags,proto3" json:"cflags,omitempty"`
+	Ldflags      []string               `protobuf:"bytes,12,rep,name=ldflags,proto3" json:"ldflags,omitempty"`
+	Settings     map[string]string      `protobuf:"bytes,13,rep,name=settings,proto3" json:"settings,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Boot         *Boot                  `protobuf:"bytes,14,opt,name=boot,proto3" json:"boot,omitempty"`
+	Attributes   []*Attribute           `protobuf:"bytes,15,rep,name=attributes,proto3" json:"attributes,omitempty"`
+	// Wildcards of triplets of other architectures, and why they aren't ours.
+	Lookalikes    map[string]string `protobuf:"bytes,16,rep,name=lookalikes,proto3" json:"lookalikes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	CpuFlag       string            `protobuf:"bytes,17,opt,name=cpu_flag,json=cpuFlag,proto3" json:"cpu_flag,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -939,6 +942,20 @@ func (x *ToolchainInfo) GetAttributes() []*Attribute {
 		return x.Attributes
 	}
 	return nil
+}
+
+func (x *ToolchainInfo) GetLookalikes() map[string]string {
+	if x != nil {
+		return x.Lookalikes
+	}
+	return nil
+}
+
+func (x *ToolchainInfo) GetCpuFlag() string {
+	if x != nil {
+		return x.CpuFlag
+	}
+	return ""
 }
 
 type ProbeRequest struct {
@@ -2203,7 +2220,7 @@ const file_mkmini_v1_plugin_proto_rawDesc = "" +
 	"\x19DescribeToolchainResponse\x125\n" +
 	"\x04info\x18\x01 \x01(\v2\x1f.mkmini.plugin.v1.ToolchainInfoH\x00R\x04info\x125\n" +
 	"\afailure\x18\x02 \x01(\v2\x19.mkmini.plugin.v1.FailureH\x00R\afailureB\t\n" +
-	"\aoutcome\"\xfd\x04\n" +
+	"\aoutcome\"\xa8\x06\n" +
 	"\rToolchainInfo\x12\x12\n" +
 	"\x04arch\x18\x01 \x01(\tR\x04arch\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x12\x1a\n" +
@@ -2223,8 +2240,15 @@ const file_mkmini_v1_plugin_proto_rawDesc = "" +
 	"\x04boot\x18\x0e \x01(\v2\x16.mkmini.plugin.v1.BootR\x04boot\x12;\n" +
 	"\n" +
 	"attributes\x18\x0f \x03(\v2\x1b.mkmini.plugin.v1.AttributeR\n" +
-	"attributes\x1a;\n" +
+	"attributes\x12O\n" +
+	"\n" +
+	"lookalikes\x18\x10 \x03(\v2/.mkmini.plugin.v1.ToolchainInfo.LookalikesEntryR\n" +
+	"lookalikes\x12\x19\n" +
+	"\bcpu_flag\x18\x11 \x01(\tR\acpuFlag\x1a;\n" +
 	"\rSettingsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a=\n" +
+	"\x0fLookalikesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"z\n" +
 	"\fProbeRequest\x12\x0e\n" +
@@ -2348,7 +2372,7 @@ func file_mkmini_v1_plugin_proto_rawDescGZIP() []byte {
 }
 
 var file_mkmini_v1_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_mkmini_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_mkmini_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_mkmini_v1_plugin_proto_goTypes = []any{
 	(Severity)(0),                     // 0: mkmini.plugin.v1.Severity
 	(*WaitRequest)(nil),               // 1: mkmini.plugin.v1.WaitRequest
@@ -2379,7 +2403,8 @@ var file_mkmini_v1_plugin_proto_goTypes = []any{
 	(*ExportResult)(nil),              // 26: mkmini.plugin.v1.ExportResult
 	(*Artifact)(nil),                  // 27: mkmini.plugin.v1.Artifact
 	nil,                               // 28: mkmini.plugin.v1.ToolchainInfo.SettingsEntry
-	nil,                               // 29: mkmini.plugin.v1.BuildRequest.SetEntry
+	nil,                               // 29: mkmini.plugin.v1.ToolchainInfo.LookalikesEntry
+	nil,                               // 30: mkmini.plugin.v1.BuildRequest.SetEntry
 }
 var file_mkmini_v1_plugin_proto_depIdxs = []int32{
 	4,  // 0: mkmini.plugin.v1.Failure.diagnostics:type_name -> mkmini.plugin.v1.Diagnostic
@@ -2391,44 +2416,45 @@ var file_mkmini_v1_plugin_proto_depIdxs = []int32{
 	28, // 6: mkmini.plugin.v1.ToolchainInfo.settings:type_name -> mkmini.plugin.v1.ToolchainInfo.SettingsEntry
 	8,  // 7: mkmini.plugin.v1.ToolchainInfo.boot:type_name -> mkmini.plugin.v1.Boot
 	6,  // 8: mkmini.plugin.v1.ToolchainInfo.attributes:type_name -> mkmini.plugin.v1.Attribute
-	15, // 9: mkmini.plugin.v1.ProbeResponse.compiler:type_name -> mkmini.plugin.v1.Compiler
-	3,  // 10: mkmini.plugin.v1.ProbeResponse.failure:type_name -> mkmini.plugin.v1.Failure
-	16, // 11: mkmini.plugin.v1.Compiler.facts:type_name -> mkmini.plugin.v1.Fact
-	15, // 12: mkmini.plugin.v1.BuildRequest.compiler:type_name -> mkmini.plugin.v1.Compiler
-	29, // 13: mkmini.plugin.v1.BuildRequest.set:type_name -> mkmini.plugin.v1.BuildRequest.SetEntry
-	5,  // 14: mkmini.plugin.v1.BuildEvent.report:type_name -> mkmini.plugin.v1.Report
-	19, // 15: mkmini.plugin.v1.BuildEvent.result:type_name -> mkmini.plugin.v1.BuildResult
-	3,  // 16: mkmini.plugin.v1.BuildEvent.failure:type_name -> mkmini.plugin.v1.Failure
-	16, // 17: mkmini.plugin.v1.BuildResult.facts:type_name -> mkmini.plugin.v1.Fact
-	4,  // 18: mkmini.plugin.v1.BuildResult.warnings:type_name -> mkmini.plugin.v1.Diagnostic
-	22, // 19: mkmini.plugin.v1.DescribeExporterResponse.info:type_name -> mkmini.plugin.v1.ExporterInfo
-	3,  // 20: mkmini.plugin.v1.DescribeExporterResponse.failure:type_name -> mkmini.plugin.v1.Failure
-	6,  // 21: mkmini.plugin.v1.ExporterInfo.attributes:type_name -> mkmini.plugin.v1.Attribute
-	24, // 22: mkmini.plugin.v1.ExportRequest.images:type_name -> mkmini.plugin.v1.Image
-	7,  // 23: mkmini.plugin.v1.Image.platform:type_name -> mkmini.plugin.v1.Platform
-	8,  // 24: mkmini.plugin.v1.Image.boot:type_name -> mkmini.plugin.v1.Boot
-	5,  // 25: mkmini.plugin.v1.ExportEvent.report:type_name -> mkmini.plugin.v1.Report
-	26, // 26: mkmini.plugin.v1.ExportEvent.result:type_name -> mkmini.plugin.v1.ExportResult
-	3,  // 27: mkmini.plugin.v1.ExportEvent.failure:type_name -> mkmini.plugin.v1.Failure
-	27, // 28: mkmini.plugin.v1.ExportResult.artifacts:type_name -> mkmini.plugin.v1.Artifact
-	4,  // 29: mkmini.plugin.v1.ExportResult.warnings:type_name -> mkmini.plugin.v1.Diagnostic
-	10, // 30: mkmini.plugin.v1.Toolchain.Describe:input_type -> mkmini.plugin.v1.DescribeToolchainRequest
-	13, // 31: mkmini.plugin.v1.Toolchain.Probe:input_type -> mkmini.plugin.v1.ProbeRequest
-	17, // 32: mkmini.plugin.v1.Toolchain.Build:input_type -> mkmini.plugin.v1.BuildRequest
-	20, // 33: mkmini.plugin.v1.Exporter.Describe:input_type -> mkmini.plugin.v1.DescribeExporterRequest
-	23, // 34: mkmini.plugin.v1.Exporter.Export:input_type -> mkmini.plugin.v1.ExportRequest
-	1,  // 35: mkmini.plugin.v1.Calls.Wait:input_type -> mkmini.plugin.v1.WaitRequest
-	11, // 36: mkmini.plugin.v1.Toolchain.Describe:output_type -> mkmini.plugin.v1.DescribeToolchainResponse
-	14, // 37: mkmini.plugin.v1.Toolchain.Probe:output_type -> mkmini.plugin.v1.ProbeResponse
-	18, // 38: mkmini.plugin.v1.Toolchain.Build:output_type -> mkmini.plugin.v1.BuildEvent
-	21, // 39: mkmini.plugin.v1.Exporter.Describe:output_type -> mkmini.plugin.v1.DescribeExporterResponse
-	25, // 40: mkmini.plugin.v1.Exporter.Export:output_type -> mkmini.plugin.v1.ExportEvent
-	2,  // 41: mkmini.plugin.v1.Calls.Wait:output_type -> mkmini.plugin.v1.WaitResponse
-	36, // [36:42] is the sub-list for method output_type
-	30, // [30:36] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	29, // 9: mkmini.plugin.v1.ToolchainInfo.lookalikes:type_name -> mkmini.plugin.v1.ToolchainInfo.LookalikesEntry
+	15, // 10: mkmini.plugin.v1.ProbeResponse.compiler:type_name -> mkmini.plugin.v1.Compiler
+	3,  // 11: mkmini.plugin.v1.ProbeResponse.failure:type_name -> mkmini.plugin.v1.Failure
+	16, // 12: mkmini.plugin.v1.Compiler.facts:type_name -> mkmini.plugin.v1.Fact
+	15, // 13: mkmini.plugin.v1.BuildRequest.compiler:type_name -> mkmini.plugin.v1.Compiler
+	30, // 14: mkmini.plugin.v1.BuildRequest.set:type_name -> mkmini.plugin.v1.BuildRequest.SetEntry
+	5,  // 15: mkmini.plugin.v1.BuildEvent.report:type_name -> mkmini.plugin.v1.Report
+	19, // 16: mkmini.plugin.v1.BuildEvent.result:type_name -> mkmini.plugin.v1.BuildResult
+	3,  // 17: mkmini.plugin.v1.BuildEvent.failure:type_name -> mkmini.plugin.v1.Failure
+	16, // 18: mkmini.plugin.v1.BuildResult.facts:type_name -> mkmini.plugin.v1.Fact
+	4,  // 19: mkmini.plugin.v1.BuildResult.warnings:type_name -> mkmini.plugin.v1.Diagnostic
+	22, // 20: mkmini.plugin.v1.DescribeExporterResponse.info:type_name -> mkmini.plugin.v1.ExporterInfo
+	3,  // 21: mkmini.plugin.v1.DescribeExporterResponse.failure:type_name -> mkmini.plugin.v1.Failure
+	6,  // 22: mkmini.plugin.v1.ExporterInfo.attributes:type_name -> mkmini.plugin.v1.Attribute
+	24, // 23: mkmini.plugin.v1.ExportRequest.images:type_name -> mkmini.plugin.v1.Image
+	7,  // 24: mkmini.plugin.v1.Image.platform:type_name -> mkmini.plugin.v1.Platform
+	8,  // 25: mkmini.plugin.v1.Image.boot:type_name -> mkmini.plugin.v1.Boot
+	5,  // 26: mkmini.plugin.v1.ExportEvent.report:type_name -> mkmini.plugin.v1.Report
+	26, // 27: mkmini.plugin.v1.ExportEvent.result:type_name -> mkmini.plugin.v1.ExportResult
+	3,  // 28: mkmini.plugin.v1.ExportEvent.failure:type_name -> mkmini.plugin.v1.Failure
+	27, // 29: mkmini.plugin.v1.ExportResult.artifacts:type_name -> mkmini.plugin.v1.Artifact
+	4,  // 30: mkmini.plugin.v1.ExportResult.warnings:type_name -> mkmini.plugin.v1.Diagnostic
+	10, // 31: mkmini.plugin.v1.Toolchain.Describe:input_type -> mkmini.plugin.v1.DescribeToolchainRequest
+	13, // 32: mkmini.plugin.v1.Toolchain.Probe:input_type -> mkmini.plugin.v1.ProbeRequest
+	17, // 33: mkmini.plugin.v1.Toolchain.Build:input_type -> mkmini.plugin.v1.BuildRequest
+	20, // 34: mkmini.plugin.v1.Exporter.Describe:input_type -> mkmini.plugin.v1.DescribeExporterRequest
+	23, // 35: mkmini.plugin.v1.Exporter.Export:input_type -> mkmini.plugin.v1.ExportRequest
+	1,  // 36: mkmini.plugin.v1.Calls.Wait:input_type -> mkmini.plugin.v1.WaitRequest
+	11, // 37: mkmini.plugin.v1.Toolchain.Describe:output_type -> mkmini.plugin.v1.DescribeToolchainResponse
+	14, // 38: mkmini.plugin.v1.Toolchain.Probe:output_type -> mkmini.plugin.v1.ProbeResponse
+	18, // 39: mkmini.plugin.v1.Toolchain.Build:output_type -> mkmini.plugin.v1.BuildEvent
+	21, // 40: mkmini.plugin.v1.Exporter.Describe:output_type -> mkmini.plugin.v1.DescribeExporterResponse
+	25, // 41: mkmini.plugin.v1.Exporter.Export:output_type -> mkmini.plugin.v1.ExportEvent
+	2,  // 42: mkmini.plugin.v1.Calls.Wait:output_type -> mkmini.plugin.v1.WaitResponse
+	37, // [37:43] is the sub-list for method output_type
+	31, // [31:37] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_mkmini_v1_plugin_proto_init() }
@@ -2464,7 +2490,7 @@ func file_mkmini_v1_plugin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mkmini_v1_plugin_proto_rawDesc), len(file_mkmini_v1_plugin_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   29,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   3,
 		},
