@@ -1,0 +1,127 @@
+package gcc
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/mkmini/mkmini/plugins/sdk"
+)
+
+// targetTools are the programs that kbuild calls by the compiler's prefix.
+var targetTools = []string{"ld", "as", "ar", "nm", "strip", "objcopy"}
+
+// hostTools are the programs that busybox's makefiles call, and the Debian
+// packages that hold them.
+var hostTools = []struct{ name, packages string }{
+	{"make", "make"},
+	{"gcc", "gcc libc6-dev"},
+	{"sed", "sed"},
+	{"awk", "mawk"},
+	{"grep", "grep"},
+	{"find", "findutils"},
+	{"cmp", "diffutils"},
+	{"od", "coreutils"},
+	{"bzip2", "bzip2"},
+}
+
+// binutils says whether the tools beside the compiler are there.
+func (p *probe) binutils() finding {
+	var missing, files []string
+	for _, name := range targetTools {
+		path, err := exec.LookPath(p.pre + name)
+		if err != nil {
+			missing = append(missing, p.pre+name)
+			continue
+		}
+		files = append(files, path)
+	}
+	if len(missing) == 0 {
+		return ok("tools", strings.Join(targetTools, " "), files...)
+	}
+	remedy := "Use a complete compiler, or point `dir` to the folder that holds all of its tools."
+	if len(p.info.Packages) > 0 {
+		name := "binutils"
+		if p.cross() {
+			name = "binutils-" + strings.ReplaceAll(strings.TrimSuffix(filepath.Base(p.pre), "-"), "_", "-")
+		}
+		remedy = p.install(name, "the tools")
+	}
+	return fail("tools", "without "+strings.Join(missing, " "), sdk.Diagnostic{
+		Summary: "Compiler has no binutils",
+		Detail:  fmt.Sprintf("There is no %s.", strings.Join(missing, ", no ")),
+		Remedy:  remedy,
+	})
+}
+
+// hostTools says whether this machine has what busybox's makefiles need
+// beside the compiler, a compiler for the machine itself included.
+func (p *probe) hostTools(ctx context.Context) finding {
+	var missing, packages []string
+	for _, tool := range hostTools {
+		if _, err := exec.LookPath(tool.name); err != nil {
+			missing = append(missing, tool.name)
+			packages = append(packages, tool.packages)
+		}
+	}
+	if len(missing) > 0 {
+		return fail("host_tools", "without "+strings.Join(missing, " "), sdk.Diagnostic{
+			Summary: "Programs that build busybox are missing",
+			Detail:  fmt.Sprintf("PATH has no %s.", strings.Join(missing, ", no ")),
+			Remedy:  fmt.Sprintf("Install them with `apt-get install %s`; gcc must be one for this machine itself, as busybox compiles helpers.", strings.Join(packages, " ")),
+		})
+	}
+	source := filepath.Join(p.dir, "host.c")
+	if err := os.WriteFile(source, []byte("#include <stdio.h>\nint main(void) { return puts(\"\") < 0; }\n"), 0o644); err != nil {
+		return fail("host_tools", "", diskProblem(err))
+	}
+	if _, err := p.output(ctx, "gcc", "-o", filepath.Join(p.dir, "host"), source); err != nil {
+		return fail("host_tools", "gcc fails", sdk.Diagnostic{
+			Summary: "Compiler of this machine does not work",
+			Detail:  "The plain gcc, which compiles busybox's own helpers, fails to make a small program.",
+			Remedy:  "Install its C library with `apt-get install gcc libc6-dev`.",
+			Excerpt: excerpt(err),
+		})
+	}
+	return ok("host_tools", "make, gcc and others")
+}
+
+// files finds the files that have a say in what the compiler makes.
+func (p *probe) files(ctx context.Context) finding {
+	programs := []string{"cc1", "collect2", "as", "ld"}
+	libraries := []string{"libc.a", "libm.a", "libcrypt.a", "libresolv.a", "libgcc.a", "libgcc_eh.a", "crt1.o", "crti.o", "crtn.o", "crtbeginT.o", "crtend.o"}
+	found := make([]string, len(programs)+len(libraries))
+	var group sync.WaitGroup
+	limit := make(chan struct{}, 4)
+	for i, name := range slices.Concat(programs, libraries) {
+		option := "-print-prog-name="
+		if i >= len(programs) {
+			option = "-print-file-name="
+		}
+		group.Go(func() {
+			limit <- struct{}{}
+			defer func() { <-limit }()
+			out, err := p.output(ctx, p.cc, append(slices.Clone(p.flags.compile), option+name)...)
+			if err != nil {
+				return
+			}
+			found[i] = strings.TrimSpace(out)
+			if i < len(programs) && !filepath.IsAbs(found[i]) {
+				found[i], _ = exec.LookPath(found[i])
+			}
+		})
+	}
+	group.Wait()
+	files := []string{p.cc}
+	for _, file := range found {
+		if filepath.IsAbs(file) { // gcc repeats the name of what it doesn't find
+			files = append(files, file)
+		}
+	}
+	return finding{files: files}
+}

@@ -1,0 +1,61 @@
+package gcc
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/mkmini/mkmini/plugins/sdk"
+	"github.com/mkmini/mkmini/toolchains/gcc/kconfig"
+)
+
+// answers are what oldconfig gets when it asks: the default, many times.
+var answers = strings.Repeat("\n", 1<<14)
+
+// configure makes the .config of a request with busybox's own tool, and
+// checks that nothing that was asked for got lost.
+func (b *build) configure(ctx context.Context) error {
+	for name, content := range map[string]string{
+		".config":         b.request.values.String(),
+		"mkmini.mk":       string(hooks),
+		"mkmini-count.mk": string(counter),
+		"mkmini-answers":  answers,
+	} {
+		if err := os.WriteFile(filepath.Join(b.obj, name), []byte(content), 0o644); err != nil {
+			return sdk.Diagnostics{diskProblem(err)}
+		}
+	}
+	var output []string
+	err := b.make(ctx, func(line string) { output = append(output, line) },
+		fmt.Sprintf("-j%d", b.req.Jobs), "mkminiconfig")
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		return sdk.Diagnostics{{
+			Summary: "Busybox can't be configured",
+			Detail:  fmt.Sprintf("Busybox's own configuration tool failed: %v.", err),
+			Remedy:  "Read the log; the compiler of this machine and `config` are the likely causes.",
+			Excerpt: tail(output, 10),
+			Log:     b.log.name,
+		}}
+	}
+	data, err := os.ReadFile(filepath.Join(b.obj, ".config"))
+	if err != nil {
+		return fmt.Errorf("read final configuration: %w", err)
+	}
+	b.final = kconfig.ParseValues(string(data))
+	if problems := b.request.verify(b.final); len(problems) > 0 {
+		return problems
+	}
+	return nil
+}
+
+func tail(lines []string, most int) []string {
+	if len(lines) > most {
+		return lines[len(lines)-most:]
+	}
+	return lines
+}

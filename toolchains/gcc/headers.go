@@ -1,0 +1,192 @@
+package gcc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/mkmini/mkmini/plugins/sdk"
+)
+
+// headers is what a preprocessor left of a source: the macros that hold at
+// its end, and the header files that were read.
+type headers struct {
+	macros map[string]string
+	files  []string
+}
+
+// preprocess runs the preprocessor over a source.
+func (t tools) preprocess(ctx context.Context, cc string, flags []string, name, source string) (headers, error) {
+	file := filepath.Join(t.dir, name+".c")
+	if err := os.WriteFile(file, []byte(source), 0o644); err != nil {
+		return headers{}, err
+	}
+	args := append(slices.Clone(flags), "-E", "-dD", file)
+	out, err := t.output(ctx, cc, args...)
+	if err != nil {
+		return headers{}, err
+	}
+	return parseHeaders(out), nil
+}
+
+// parseHeaders reads what `-E -dD` prints: #define and #undef lines, and
+// linemarkers, `# 1 "/usr/include/features.h" 1 3 4`.
+func parseHeaders(text string) headers {
+	h := headers{macros: map[string]string{}}
+	seen := map[string]bool{}
+	for line := range strings.Lines(text) {
+		fields := strings.SplitN(strings.TrimSpace(line), " ", 3)
+		if len(fields) < 2 {
+			continue
+		}
+		switch fields[0] {
+		case "#define":
+			value := ""
+			if len(fields) == 3 {
+				value = fields[2]
+			}
+			h.macros[fields[1]] = value
+		case "#undef":
+			delete(h.macros, fields[1])
+		case "#":
+			if len(fields) < 3 {
+				continue
+			}
+			_, rest, _ := strings.Cut(fields[2], `"`)
+			name, _, ok := strings.Cut(rest, `"`)
+			if ok && filepath.IsAbs(name) && !seen[name] {
+				seen[name] = true
+				h.files = append(h.files, name)
+			}
+		}
+	}
+	return h
+}
+
+// sysroot says where the compiler looks for headers and libraries.
+func (p *probe) sysroot(ctx context.Context) finding {
+	out, err := p.output(ctx, p.cc, append(slices.Clone(p.flags.compile), "-print-sysroot")...)
+	root := strings.TrimSpace(out)
+	if err != nil || root == "" {
+		return ok("sysroot", "built in")
+	}
+	return ok("sysroot", filepath.Clean(root))
+}
+
+// libc says which C library the compiler's headers are of.
+func (p *probe) libc(ctx context.Context, target string) finding {
+	h, err := p.preprocess(ctx, p.cc, p.flags.compile, "libc", "#include <features.h>\n#include <stdlib.h>\n")
+	if err != nil {
+		return fail("libc", "no headers", p.headersMissing(err, "the C library", p.libcPackage()))
+	}
+	return ok("libc", libcVersion(h.macros, target), named(h.files, "features.h")...)
+}
+
+// libcVersion names a C library by its macros. musl has none on purpose.
+func libcVersion(macros map[string]string, target string) string {
+	switch {
+	case macros["__UCLIBC__"] != "":
+		return fmt.Sprintf("uclibc %s.%s.%s", macros["__UCLIBC_MAJOR__"], macros["__UCLIBC_MINOR__"], macros["__UCLIBC_SUBLEVEL__"])
+	case macros["__GLIBC__"] != "":
+		return fmt.Sprintf("glibc %s.%s", macros["__GLIBC__"], macros["__GLIBC_MINOR__"])
+	case macros["__BIONIC__"] != "" || strings.Contains(target, "android"):
+		return "bionic"
+	}
+	return "musl"
+}
+
+// kernelHeaders says which version of Linux the compiler's headers describe.
+func (p *probe) kernelHeaders(ctx context.Context) finding {
+	h, err := p.preprocess(ctx, p.cc, p.flags.compile, "kernel", "#include <linux/version.h>\n")
+	if err != nil {
+		return fail("kernel_headers", "missing", p.headersMissing(err, "the Linux kernel", p.kernelPackage()))
+	}
+	code, err := strconv.Atoi(h.macros["LINUX_VERSION_CODE"])
+	if err != nil {
+		return finding{fact: sdk.Fact{Name: "kernel_headers", Value: "unknown", Status: sdk.Warn,
+			Remedy: "Check that linux/version.h defines LINUX_VERSION_CODE."}}
+	}
+	return ok("kernel_headers", fmt.Sprintf("%d.%d.%d", code>>16, code>>8&0xff, code&0xff), named(h.files, "version.h")...)
+}
+
+// macros says which of the compiler's own macros name the architecture.
+func (p *probe) macros(ctx context.Context, target string) finding {
+	h, err := p.preprocess(ctx, p.cc, p.flags.compile, "macros", "\n")
+	if err != nil {
+		problem := sdk.Diagnostic{
+			Summary: "Compiler refuses its options",
+			Detail:  fmt.Sprintf("%s does not preprocess an empty file with %q.", p.cc, p.flags.compile),
+			Remedy:  "Check `cpu` and `cflags` of the toolchain block against what this compiler takes.",
+			Excerpt: excerpt(err),
+		}
+		if p.flags.cpu != "" {
+			problem.Path = []string{"attributes", "cpu"}
+		}
+		return fail("macros", "none", problem)
+	}
+	machine, _, _ := strings.Cut(target, "-")
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(h.macros)) {
+		if strings.HasPrefix(strings.TrimLeft(name, "_"), machine) {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return ok("macros", "none that name "+machine)
+	}
+	return ok("macros", strings.Join(names, " "))
+}
+
+func (p *probe) headersMissing(err error, whose, debian string) sdk.Diagnostic {
+	return sdk.Diagnostic{
+		Summary: "Compiler has no headers of " + whose,
+		Detail:  fmt.Sprintf("%s does not find the header files of %s.", p.cc, whose),
+		Remedy:  p.install(debian, "the headers of "+whose),
+		Excerpt: excerpt(err),
+	}
+}
+
+// cross says whether the compiler is one of Debian's cross compilers.
+func (p *probe) cross() bool { return strings.HasSuffix(p.pre, "-") }
+
+func (p *probe) libcPackage() string {
+	if p.cross() {
+		return "libc6-dev-" + debianArch(p.info.Platform) + "-cross"
+	}
+	return "libc6-dev"
+}
+
+func (p *probe) kernelPackage() string {
+	if p.cross() {
+		return "linux-libc-dev-" + debianArch(p.info.Platform) + "-cross"
+	}
+	return "linux-libc-dev"
+}
+
+// install is the remedy for a part of the compiler that is missing.
+func (p *probe) install(debian, what string) string {
+	if len(p.info.Packages) == 0 {
+		return fmt.Sprintf("Install %s into the sysroot of the compiler, or use a complete compiler.", what)
+	}
+	return fmt.Sprintf("Install %s with `apt-get install %s`; other systems have it under another name.", what, debian)
+}
+
+// excerpt returns a failed command and what it said.
+func excerpt(err error) []string {
+	var failed *commandError
+	if errors.As(err, &failed) {
+		return failed.lines()
+	}
+	return []string{err.Error()}
+}
+
+// named returns the files of a name.
+func named(files []string, name string) []string {
+	return slices.DeleteFunc(slices.Clone(files), func(file string) bool { return filepath.Base(file) != name })
+}

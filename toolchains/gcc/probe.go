@@ -1,0 +1,132 @@
+package gcc
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/mkmini/mkmini/plugins/sdk"
+)
+
+// probe examines one compiler.
+type probe struct {
+	tools
+	info  sdk.ToolchainInfo
+	flags flags
+	cc    string
+	pre   string // the tools' prefix
+}
+
+// finding is what one check found out.
+type finding struct {
+	fact sdk.Fact
+	// problem is set if the fact stands in the way.
+	problem *sdk.Diagnostic
+	// files have a say in what the compiler makes.
+	files []string
+}
+
+// fail returns a finding that stands in the way.
+func fail(name, value string, problem sdk.Diagnostic) finding {
+	return finding{
+		fact:    sdk.Fact{Name: name, Value: value, Status: sdk.Fail, Remedy: problem.Remedy},
+		problem: &problem,
+	}
+}
+
+func ok(name, value string, files ...string) finding {
+	return finding{fact: sdk.Fact{Name: name, Value: value, Status: sdk.OK}, files: files}
+}
+
+// Probe examines a compiler by running it. Facts are in a fixed order; those
+// that need the compiler to be of the right kind are missing if it isn't.
+func (t *Toolchain) Probe(ctx context.Context, req sdk.ProbeRequest) (sdk.Compiler, error) {
+	f, err := t.flags(req.Attributes)
+	if err != nil {
+		return sdk.Compiler{}, err
+	}
+	if err := os.MkdirAll(req.WorkDir, 0o755); err != nil {
+		return sdk.Compiler{}, err
+	}
+	p := &probe{
+		tools: tools{dir: req.WorkDir, env: environment(req.WorkDir)},
+		info:  t.info, flags: f, cc: req.CC, pre: req.Prefix,
+	}
+	c := sdk.Compiler{CC: req.CC, Prefix: req.Prefix}
+	version, target := p.identity(ctx)
+	if err := ctx.Err(); err != nil {
+		return c, err
+	}
+	c.Version, c.Target = version.fact.Value, target.fact.Value
+	first := []finding{version}
+	if version.problem == nil {
+		first = []finding{ok("runs", req.CC), version, target}
+	}
+	if err := take(&c, first); err != nil {
+		return c, err
+	}
+	if err := p.examine(ctx, &c); err != nil {
+		return c, err
+	}
+	return c, nil
+}
+
+// examine does all checks of a compiler that is known to run and to be for
+// the right architecture, side by side.
+func (p *probe) examine(ctx context.Context, c *sdk.Compiler) error {
+	var libc, kernel, elf, static, run finding
+	var emulator []string
+	var canRun bool
+	checks := []func() finding{
+		func() finding { return p.sysroot(ctx) },
+		func() finding { libc = p.libc(ctx, c.Target); return libc },
+		func() finding { kernel = p.kernelHeaders(ctx); return kernel },
+		func() finding { return p.macros(ctx, c.Target) },
+		func() finding {
+			elf, static, run, emulator, canRun = p.hello(ctx)
+			return elf
+		},
+		func() finding { return p.binutils() },
+		func() finding { return p.hostTools(ctx) },
+		func() finding { return p.files(ctx) },
+	}
+	found := make([]finding, len(checks))
+	var group sync.WaitGroup
+	for i, check := range checks {
+		group.Go(func() { found[i] = check() })
+	}
+	group.Wait()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	found = slices.Insert(found, 5, static, run)
+	err := take(c, found)
+	c.Emulator, c.CanRun = emulator, canRun
+	c.Version += ", " + libc.fact.Value + ", linux headers " + kernel.fact.Value
+	return err
+}
+
+func take(c *sdk.Compiler, found []finding) error {
+	var problems sdk.Diagnostics
+	for _, f := range found {
+		if f.fact.Name != "" {
+			c.Facts = append(c.Facts, f.fact)
+		}
+		if f.problem != nil {
+			problems = append(problems, *f.problem)
+		}
+		for _, file := range f.files {
+			if real, err := filepath.EvalSymlinks(file); err == nil && filepath.IsAbs(real) {
+				c.Files = append(c.Files, real)
+			}
+		}
+	}
+	slices.Sort(c.Files)
+	c.Files = slices.Compact(c.Files)
+	if len(problems) > 0 {
+		return problems
+	}
+	return nil
+}

@@ -1,0 +1,72 @@
+package gcc
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/mkmini/mkmini/plugins/sdk"
+)
+
+// kept are the variables of the environment that a compiler sees. All others
+// stay away, as gcc, make and kbuild take orders from dozens of them.
+// LD_LIBRARY_PATH is kept for compilers that were unpacked, not installed.
+var kept = []string{"PATH", "HOME", "LD_LIBRARY_PATH"}
+
+// environment returns the whole environment of a child, with temporary files
+// below dir.
+func environment(dir string, extra ...string) []string {
+	env := []string{"LC_ALL=C", "TZ=UTC", "TMPDIR=" + dir}
+	for _, name := range kept {
+		if value, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+value)
+		}
+	}
+	return append(env, extra...)
+}
+
+// tools runs short commands in a folder of their own.
+type tools struct {
+	dir string
+	env []string
+}
+
+// commandError is the failure of a command that ran.
+type commandError struct {
+	command []string
+	output  string
+	err     error
+}
+
+func (e *commandError) Error() string {
+	return fmt.Sprintf("run %s: %v", strings.Join(e.command, " "), e.err)
+}
+
+func (e *commandError) Unwrap() error { return e.err }
+
+// lines returns the command and the start of what it said.
+func (e *commandError) lines() []string {
+	const most = 20
+	said := strings.Split(strings.TrimSpace(e.output), "\n")
+	if len(said) > most {
+		said = append(said[:most], "…")
+	}
+	return append([]string{strings.Join(e.command, " ")}, said...)
+}
+
+// output runs a command and returns its standard output.
+func (t tools) output(ctx context.Context, name string, args ...string) (string, error) {
+	cmd := sdk.Command(ctx, name, args...)
+	cmd.Dir, cmd.Env = t.dir, t.env
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := sdk.Run(cmd); err != nil {
+		if cause := ctx.Err(); cause != nil {
+			err = cause
+		}
+		return "", &commandError{command: cmd.Args, output: stderr.String() + stdout.String(), err: err}
+	}
+	return stdout.String(), nil
+}
