@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -413,6 +415,37 @@ func stopped(pid int) bool {
 	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	_, after, _ := bytes.Cut(b, []byte(") "))
 	return err != nil || bytes.HasPrefix(after, []byte("T"))
+}
+
+// When mkmini itself is killed, nothing of it stays.
+func TestKilledHost(t *testing.T) {
+	temp := t.TempDir()
+	dir := install(t, t.TempDir(), "host", "compiles")
+	cmd := exec.Command(filepath.Join(dir, pluginhost.Prefix+"host"))
+	cmd.Env = append(os.Environ(), "TMPDIR="+temp)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	pids := make([]int, 3)
+	if _, err := fmt.Fscan(out, &pids[0], &pids[1], &pids[2]); err != nil {
+		t.Error(err)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Error(err)
+	}
+	if err := cmd.Wait(); err == nil {
+		t.Error("the host was not killed")
+	}
+	waitGone(t, pids...)
+	left, err := os.ReadDir(temp)
+	if err != nil || len(left) > 0 {
+		t.Errorf("left in the folder for temporary files: %v, %v", left, err)
+	}
 }
 
 func TestWrongAnswers(t *testing.T) {

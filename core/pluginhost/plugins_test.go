@@ -113,6 +113,7 @@ var behaviours = map[string]func(args []string) int{
 	"wrong":   func([]string) int { fmt.Println("<html>404</html>"); return 0 },
 	"sick":    func([]string) int { fmt.Fprintln(os.Stderr, "libfoo.so is missing"); return 127 },
 	"slow":    func([]string) int { time.Sleep(time.Hour); return 0 },
+	"host":    func([]string) int { return hostProgram() },
 	"future":  printsManifest(func(m *sdk.Manifest) { m.Protocols = []int{2, 3} }),
 	"past":    printsManifest(func(m *sdk.Manifest) { m.Protocols = []int{0} }),
 	"other":   printsManifest(func(m *sdk.Manifest) { m.Name = "somebody" }),
@@ -122,6 +123,19 @@ var behaviours = map[string]func(args []string) int{
 		m.Toolchain.ELF.Bits = 16
 		m.Toolchain.Attributes = []sdk.Attribute{{Name: "from", Type: "string"}, {Name: "x", Type: "list(strin"}, {Name: "x", Type: "bool"}}
 	}),
+}
+
+// hostProgram is no plugin but a host in a process of its own, which starts
+// a compile and tells its processes.
+func hostProgram() int {
+	ctx := context.Background()
+	host := pluginhost.New(pluginhost.Options{Dirs: []string{filepath.Dir(os.Args[0])}})
+	toolchain, err := host.Toolchain(ctx, "compiles")
+	if err == nil {
+		_, err = toolchain.Build(ctx, sdk.BuildRequest{}, func(r sdk.Report) { fmt.Println(r.Message) })
+	}
+	fmt.Fprintln(os.Stderr, err)
+	return 1
 }
 
 // actor is a toolchain that the test changes a part of.
