@@ -1,0 +1,177 @@
+// Package layer reads root file systems: the tar archives that exporters are
+// given. It trusts nothing in them.
+package layer
+
+import (
+	"archive/tar"
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"strings"
+	"time"
+)
+
+// Type is the type of an entry.
+type Type string
+
+// The types of entries.
+const (
+	Directory   Type = "directory"
+	File        Type = "file"
+	Symlink     Type = "symlink"
+	Hardlink    Type = "hardlink"
+	CharDevice  Type = "char"
+	BlockDevice Type = "block"
+	Fifo        Type = "fifo"
+)
+
+// types are the types that a layer may hold.
+var types = map[byte]Type{
+	tar.TypeDir: Directory, tar.TypeReg: File, tar.TypeSymlink: Symlink, tar.TypeLink: Hardlink,
+	tar.TypeChar: CharDevice, tar.TypeBlock: BlockDevice, tar.TypeFifo: Fifo,
+}
+
+// Entry is one name in a layer.
+type Entry struct {
+	// Name is relative and clean: "usr/bin/env".
+	Name string
+	Type Type
+	// Mode holds the permission bits with setuid, setgid and sticky, as in
+	// chmod's octal notation.
+	Mode uint32
+	// UID and GID are the numbers of owner and group.
+	UID, GID int
+	// Major and Minor are a device's numbers.
+	Major, Minor uint32
+	// Target is what a symlink points to, or the name of the earlier file
+	// that a hard link is another name of.
+	Target string
+	// Size is the length of a file in bytes.
+	Size int64
+	// ModTime is in whole seconds.
+	ModTime time.Time
+}
+
+// Walk calls visit for every entry of the layer in its order, with a reader of
+// the content of a file. If digest isn't empty, an archive that has another
+// one is an error, which comes last, after all visits.
+func Walk(ctx context.Context, archive, digest string, visit func(e Entry, content io.Reader) error) error {
+	file, err := os.Open(archive)
+	if err != nil {
+		return fmt.Errorf("read layer: %w", err)
+	}
+	defer file.Close()
+	hash := sha256.New()
+	r := io.TeeReader(cancelReader{ctx, bufio.NewReaderSize(file, 256<<10)}, hash)
+	if err := Read(r, visit); err != nil {
+		return err
+	}
+	if _, err := io.Copy(io.Discard, r); err != nil {
+		return fmt.Errorf("read layer: %w", err)
+	}
+	if got := fmt.Sprintf("sha256:%x", hash.Sum(nil)); digest != "" && got != digest {
+		return fmt.Errorf("read layer: %s has the digest %s, not %s", archive, got, digest)
+	}
+	return nil
+}
+
+// Read is Walk for an archive that comes from a reader.
+func Read(r io.Reader, visit func(e Entry, content io.Reader) error) error {
+	archive := tar.NewReader(r)
+	seen := make(map[string]Type)
+	for {
+		header, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read layer: %w", err)
+		}
+		e, err := entry(header)
+		if err == nil {
+			err = checkPlace(e, seen)
+		}
+		if err != nil {
+			return fmt.Errorf("read layer: entry %.200q: %w", header.Name, err)
+		}
+		seen[e.Name] = e.Type
+		if err := visit(e, archive); err != nil {
+			return err
+		}
+	}
+}
+
+// entry converts a tar header.
+func entry(h *tar.Header) (Entry, error) {
+	kind, known := types[h.Typeflag]
+	if !known {
+		return Entry{}, fmt.Errorf("type %q is not for a file system", h.Typeflag)
+	}
+	name := h.Name
+	if kind == Directory {
+		name = strings.TrimSuffix(name, "/")
+	}
+	if !isName(name) {
+		return Entry{}, errors.New("the name is not relative and clean")
+	}
+	if h.Mode < 0 || h.Mode > 0o7777 || !isID(h.Uid) || !isID(h.Gid) ||
+		h.Devmajor < 0 || h.Devmajor > 1<<32-1 || h.Devminor < 0 || h.Devminor > 1<<32-1 {
+		return Entry{}, errors.New("mode, owner or device number is out of range")
+	}
+	e := Entry{
+		Name: name, Type: kind, Mode: uint32(h.Mode), UID: h.Uid, GID: h.Gid,
+		Target: h.Linkname, ModTime: h.ModTime.UTC().Truncate(time.Second),
+	}
+	switch kind {
+	case File:
+		e.Size = h.Size
+	case CharDevice, BlockDevice:
+		e.Major, e.Minor = uint32(h.Devmajor), uint32(h.Devminor)
+	case Symlink:
+		if e.Target == "" || strings.ContainsRune(e.Target, 0) {
+			return Entry{}, errors.New("the symlink has no target")
+		}
+	}
+	return e, nil
+}
+
+// isName says whether name is relative, clean, and stays below the root.
+func isName(name string) bool {
+	return name != "" && name != "." && path.Clean("/"+name) == "/"+name && !strings.ContainsRune(name, 0)
+}
+
+func isID(id int) bool { return id >= 0 && int64(id) < 1<<32 }
+
+// checkPlace refuses an entry whose place makes no sense after those seen:
+// below something that is no folder, a second one of its name, or a link to
+// what isn't there.
+func checkPlace(e Entry, seen map[string]Type) error {
+	if _, twice := seen[e.Name]; twice {
+		return errors.New("the name is there already")
+	}
+	if parent := path.Dir(e.Name); parent != "." && seen[parent] != Directory {
+		return fmt.Errorf("%q is no folder before it", parent)
+	}
+	if e.Type == Hardlink && seen[e.Target] != File {
+		return fmt.Errorf("it links to %q, which is no file before it", e.Target)
+	}
+	return nil
+}
+
+// cancelReader ends with the context's error once that is done.
+type cancelReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c cancelReader) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
+}

@@ -1,0 +1,109 @@
+package layer_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+	"testing"
+
+	"github.com/mkmini/mkmini/plugins/layer"
+	"github.com/mkmini/mkmini/plugins/layer/layertest"
+	"github.com/mkmini/mkmini/plugins/sdk"
+)
+
+func TestWalk(t *testing.T) {
+	img := layertest.Image(t, "x86_64", sdk.Platform{}, layertest.Headers())
+	var entries []layer.Entry
+	err := layer.Walk(t.Context(), img.Layer, img.Digest, func(e layer.Entry, content io.Reader) error {
+		n, err := io.Copy(io.Discard, content)
+		if err != nil || n != e.Size {
+			return fmt.Errorf("%s has %d bytes: %w", e.Name, n, err)
+		}
+		entries = append(entries, e)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	headers := layertest.Headers()
+	if len(entries) != len(headers) {
+		t.Fatalf("got %d entries, want %d", len(entries), len(headers))
+	}
+	for i, e := range entries {
+		h := headers[i]
+		if e.Name != strings.TrimSuffix(h.Name, "/") || int64(e.Mode) != h.Mode || e.UID != h.Uid || e.GID != h.Gid ||
+			e.Target != h.Linkname || int64(e.Major) != h.Devmajor || int64(e.Minor) != h.Devminor ||
+			!e.ModTime.Equal(layertest.Epoch) || (e.Type == layer.Hardlink) != (h.Typeflag == tar.TypeLink) {
+			t.Errorf("entry %+v of header %+v", e, h)
+		}
+	}
+}
+
+func TestWalkRefuses(t *testing.T) {
+	img := layertest.Image(t, "x86_64", sdk.Platform{}, layertest.Headers())
+	quiet := func(layer.Entry, io.Reader) error { return nil }
+	if err := layer.Walk(t.Context(), img.Layer, "sha256:00", quiet); err == nil || !strings.Contains(err.Error(), "digest") {
+		t.Errorf("another digest: %v", err)
+	}
+	if err := layer.Walk(t.Context(), img.Layer+"x", "", quiet); err == nil {
+		t.Error("no error for a missing layer")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := layer.Walk(ctx, img.Layer, "", quiet); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	dir := tar.Header{Name: "d/", Typeflag: tar.TypeDir, Mode: 0o755}
+	file := tar.Header{Name: "f", Typeflag: tar.TypeReg, Mode: 0o644}
+	for name, headers := range map[string][]tar.Header{
+		"absolute":       {{Name: "/f", Typeflag: tar.TypeReg}},
+		"upwards":        {{Name: "../f", Typeflag: tar.TypeReg}},
+		"unclean":        {dir, {Name: "d//f", Typeflag: tar.TypeReg}},
+		"root":           {{Name: "./", Typeflag: tar.TypeDir}},
+		"twice":          {file, file},
+		"no folder":      {{Name: "d/f", Typeflag: tar.TypeReg}},
+		"through a link": {{Name: "l", Typeflag: tar.TypeSymlink, Linkname: "/etc"}, {Name: "l/f", Typeflag: tar.TypeReg}},
+		"below a file":   {file, {Name: "f/g", Typeflag: tar.TypeReg}},
+		"dangling link":  {{Name: "h", Typeflag: tar.TypeLink, Linkname: "f"}},
+		"link outside":   {{Name: "h", Typeflag: tar.TypeLink, Linkname: "/etc/passwd"}},
+		"type":           {{Name: "f", Typeflag: 'Z'}},
+		"mode":           {{Name: "f", Typeflag: tar.TypeReg, Mode: 0o100644}},
+	} {
+		if err := layer.Read(bytes.NewReader(layertest.Archive(t, headers)), quiet); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+// FuzzRead checks what exporters rely on.
+func FuzzRead(f *testing.F) {
+	whole := layertest.Archive(f, layertest.Headers())
+	f.Add(whole[:2048])
+	f.Add(whole[len(whole)-8192:])
+	f.Add(layertest.Archive(f, []tar.Header{{Name: "d/", Typeflag: tar.TypeDir}, {Name: "d/f", Typeflag: tar.TypeReg, Size: 5}}))
+	f.Fuzz(func(t *testing.T, archive []byte) {
+		seen := map[string]layer.Type{".": layer.Directory}
+		_ = layer.Read(bytes.NewReader(archive), func(e layer.Entry, content io.Reader) error {
+			if _, twice := seen[e.Name]; twice || seen[path.Dir(e.Name)] != layer.Directory {
+				t.Fatalf("%q has no place", e.Name)
+			}
+			if path.IsAbs(e.Name) || path.Clean(e.Name) != e.Name || strings.HasPrefix(e.Name, "..") && path.Clean("/"+e.Name) != "/"+e.Name {
+				t.Fatalf("%q is not clean", e.Name)
+			}
+			if e.Type == layer.Hardlink && seen[e.Target] != layer.File {
+				t.Fatalf("%q links to %q", e.Name, e.Target)
+			}
+			seen[e.Name] = e.Type
+			n, err := io.Copy(io.Discard, content)
+			if err == nil && n != e.Size {
+				t.Fatalf("%q has %d bytes, not %d", e.Name, n, e.Size)
+			}
+			return err
+		})
+	})
+}
