@@ -1,0 +1,130 @@
+package image
+
+import (
+	"archive/tar"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/validate"
+
+	"github.com/mkmini/mkmini/plugins/sdk"
+)
+
+// Check reads a finished layout back: every manifest, configuration and layer
+// is there and is what its digest says, and the layers are those of images,
+// no more and no less.
+func (l *Layout) Check(ctx context.Context, images []sdk.Image) error {
+	index, err := layout.ImageIndexFromPath(l.dir)
+	if err != nil {
+		return err
+	}
+	found := make(map[string]sdk.Platform)
+	if err := collect(ctx, index, make(map[v1.Hash]bool), found); err != nil {
+		return err
+	}
+	want := make(map[string]bool)
+	for _, img := range images {
+		key := img.Digest + " " + img.Platform.String()
+		if _, ok := found[key]; !ok {
+			return fmt.Errorf("the layer %s for %s is missing", img.Digest, img.Platform)
+		}
+		want[key] = true
+	}
+	if len(found) != len(want) {
+		return fmt.Errorf("there are %d images, not %d", len(found), len(want))
+	}
+	return nil
+}
+
+// collect validates all images below an index, each once, and adds their
+// layers' digests with their platforms to found.
+func collect(ctx context.Context, index v1.ImageIndex, seen map[v1.Hash]bool, found map[string]sdk.Platform) error {
+	manifest, err := index.IndexManifest()
+	if err != nil {
+		return err
+	}
+	for _, d := range manifest.Manifests {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if seen[d.Digest] {
+			continue
+		}
+		seen[d.Digest] = true
+		if d.MediaType.IsIndex() {
+			child, err := index.ImageIndex(d.Digest)
+			if err != nil {
+				return err
+			}
+			if err := collect(ctx, child, seen, found); err != nil {
+				return err
+			}
+			continue
+		}
+		img, err := index.Image(d.Digest)
+		if err != nil {
+			return err
+		}
+		if err := validate.Image(img); err != nil {
+			return fmt.Errorf("image %s: %w", d.Digest, err)
+		}
+		config, err := img.ConfigFile()
+		if err != nil {
+			return err
+		}
+		if len(config.RootFS.DiffIDs) != 1 || d.Platform == nil || !d.Platform.Equals(*config.Platform()) {
+			return fmt.Errorf("image %s: its platform or its number of layers is wrong", d.Digest)
+		}
+		p := sdk.Platform{OS: config.OS, Architecture: config.Architecture, Variant: config.Variant}
+		found[config.RootFS.DiffIDs[0].String()+" "+p.String()] = p
+	}
+	return nil
+}
+
+// checkTar reads an archive back and compares it with what it was made of:
+// the sizes and digests of its files, by name.
+func checkTar(ctx context.Context, archive string, want map[string]file) error {
+	f, err := os.Open(archive)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	left := len(want)
+	r := tar.NewReader(cancelReader{ctx, f})
+	for {
+		header, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if strings.HasSuffix(header.Name, "/") {
+			continue
+		}
+		hash := sha256.New()
+		if _, err := io.Copy(hash, r); err != nil {
+			return err
+		}
+		got := file{size: header.Size, digest: fmt.Sprintf("%x", hash.Sum(nil))}
+		if got != want[header.Name] {
+			return fmt.Errorf("%s came out different", header.Name)
+		}
+		if dir, base := path.Split(header.Name); dir == blobs+"/" && base != got.digest {
+			return fmt.Errorf("%s has the digest %s", header.Name, got.digest)
+		}
+		left--
+	}
+	if left != 0 {
+		return fmt.Errorf("%d files are missing", left)
+	}
+	return nil
+}

@@ -1,0 +1,115 @@
+package oci_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mkmini/mkmini/plugins/layer/layertest"
+	"github.com/mkmini/mkmini/plugins/oci"
+	"github.com/mkmini/mkmini/plugins/sdk"
+)
+
+func TestSameEverywhere(t *testing.T) {
+	for _, archive := range []bool{false, true} {
+		t.Run(fmt.Sprint(archive), func(t *testing.T) {
+			layertest.SameEverywhere(t, oci.New(), func(t *testing.T) sdk.ExportRequest {
+				return layertest.Request(t, layertest.Images(t), map[string]any{
+					"archive": archive, "annotations": map[string]string{"b": "1", "a": "2"}})
+			})
+		})
+	}
+}
+
+func TestSeesFullDisk(t *testing.T) {
+	for _, archive := range []bool{false, true} {
+		t.Run(fmt.Sprint(archive), func(t *testing.T) {
+			layertest.SeesFullDisk(t, oci.New(), func(t *testing.T) sdk.ExportRequest {
+				return layertest.Request(t, layertest.Images(t)[:2], map[string]any{"archive": archive})
+			})
+		})
+	}
+}
+
+func TestArtifacts(t *testing.T) {
+	_, one := layertest.Export(t, oci.New(), layertest.Request(t, layertest.Images(t)[2:], map[string]any{"tag": "team/mini:1"}))
+	want := sdk.Artifact{Path: "minios.oci", Format: "oci", Arch: "sw64", Run: []string{
+		"skopeo copy oci:{path}:1 docker-daemon:team/mini:1", "docker run --rm -it team/mini:1"}}
+	if diff := cmp.Diff(want, one.Artifacts[0]); diff != "" {
+		t.Error(diff)
+	}
+	_, two := layertest.Export(t, oci.New(), layertest.Request(t, layertest.Images(t)[1:], map[string]any{"archive": true}))
+	want = sdk.Artifact{Path: "minios.oci.tar", Format: "oci", Run: []string{
+		"skopeo copy oci-archive:{path}:latest-aarch64 docker-daemon:minios:latest-aarch64",
+		"docker run --rm -it --platform linux/arm64 minios:latest-aarch64",
+		"skopeo copy oci-archive:{path}:latest-sw64 docker-daemon:minios:latest-sw64",
+		"docker run --rm -it minios:latest-sw64",
+	}}
+	if diff := cmp.Diff(want, two.Artifacts[0]); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// inspect returns the configuration of an image as skopeo shows it.
+func inspect(t *testing.T, skopeo, name, arch string) string {
+	t.Helper()
+	return strings.ReplaceAll(layertest.Run(t, nil, skopeo, "--override-arch", arch, "inspect", "--config", name), ": ", ":")
+}
+
+func TestSkopeoReads(t *testing.T) {
+	skopeo := layertest.Tool(t, "skopeo", "skopeo")
+	for _, archive := range []bool{false, true} {
+		transport := map[bool]string{false: "oci:", true: "oci-archive:"}[archive]
+		attributes := map[string]any{"archive": archive, "tags": []string{"latest", "1.0"}}
+		path, _ := layertest.Export(t, oci.New(), layertest.Request(t, layertest.Images(t), attributes))
+		for _, img := range layertest.Images(t) {
+			arch := img.Platform.Architecture
+			for _, ref := range []string{"latest", "1.0", "latest-" + img.Arch, "1.0-" + img.Arch} {
+				if out := inspect(t, skopeo, transport+path+":"+ref, arch); !strings.Contains(out, `"architecture":"`+arch+`"`) {
+					t.Errorf("%s for %s: %s", ref, arch, out)
+				}
+			}
+		}
+		all := filepath.Join(t.TempDir(), "all")
+		layertest.Run(t, nil, skopeo, "--insecure-policy", "copy", "--all", "-q", transport+path+":latest", "dir:"+all)
+		single, _ := layertest.Export(t, oci.New(), layertest.Request(t, layertest.Images(t)[2:], attributes))
+		if out := inspect(t, skopeo, transport+single+":1.0", "sw64"); !strings.Contains(out, `"architecture":"sw64"`) {
+			t.Errorf("one image: %s", out)
+		}
+	}
+}
+
+// TestUmociUnpacks unpacks one image by name, and each of several by its own.
+func TestUmociUnpacks(t *testing.T) {
+	umoci := layertest.Tool(t, "umoci", "umoci")
+	one, _ := layertest.Export(t, oci.New(), layertest.Request(t, layertest.Images(t)[2:], nil))
+	three, _ := layertest.Export(t, oci.New(), layertest.Request(t, layertest.Images(t), nil))
+	for _, name := range []string{one + ":latest", three + ":latest-x86_64", three + ":latest-aarch64", three + ":latest-sw64"} {
+		bundle := filepath.Join(layertest.Folder(t), "bundle")
+		layertest.Run(t, nil, umoci, "unpack", "--rootless", "--image", name, bundle)
+		info, err := os.Stat(filepath.Join(bundle, "rootfs/bin/busybox"))
+		if err != nil || info.Size() < 300_000 {
+			t.Errorf("%s: %v %v", name, info, err)
+		}
+	}
+}
+
+func TestRefuses(t *testing.T) {
+	for name, req := range map[string]sdk.ExportRequest{
+		"no image": layertest.Request(t, nil, nil),
+		"tag":      layertest.Request(t, layertest.Images(t), map[string]any{"tag": "a b"}),
+	} {
+		if _, err := oci.New().Export(t.Context(), req, nil); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	req := layertest.Request(t, layertest.Images(t), nil)
+	req.Name = "../x"
+	if _, err := oci.New().Export(t.Context(), req, nil); err == nil {
+		t.Error("no error for a name with a path")
+	}
+}
