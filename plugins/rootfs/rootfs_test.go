@@ -1,0 +1,189 @@
+package rootfs
+
+import (
+	"archive/tar"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mkmini/mkmini/plugins/layer/layertest"
+	"github.com/mkmini/mkmini/plugins/sdk"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// request asks for the first of layertest.Images in a format.
+func request(t *testing.T, format string) sdk.ExportRequest {
+	return layertest.Request(t, layertest.Images(t)[:1], map[string]any{"format": format})
+}
+
+func TestSameEverywhere(t *testing.T) {
+	for _, format := range formats {
+		t.Run(format, func(t *testing.T) {
+			layertest.SameEverywhere(t, New(), func(t *testing.T) sdk.ExportRequest { return request(t, format) })
+		})
+	}
+}
+
+func TestSeesFullDisk(t *testing.T) {
+	for _, format := range formats {
+		t.Run(format, func(t *testing.T) {
+			layertest.SeesFullDisk(t, New(), func(t *testing.T) sdk.ExportRequest { return request(t, format) })
+		})
+	}
+}
+
+// plain returns what a compressed archive holds, as other tools read it, who
+// also test it.
+func plain(t *testing.T, format string) (content []byte) {
+	t.Helper()
+	path, _ := layertest.Export(t, New(), request(t, format))
+	tool, debianPackage := "cat", "coreutils"
+	test, print := []string{path}, []string{path}
+	switch filepath.Ext(format) {
+	case ".gz":
+		tool, debianPackage = "gzip", "gzip"
+	case ".xz":
+		tool, debianPackage = "xz", "xz-utils"
+	case ".zst":
+		tool, debianPackage = "zstd", "zstd"
+	}
+	if tool != "cat" {
+		test, print = []string{"-t", path}, []string{"-dc", path}
+	}
+	tool = layertest.Tool(t, tool, debianPackage)
+	layertest.Run(t, nil, tool, test...)
+	return []byte(layertest.Run(t, nil, tool, print...))
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", name, diff)
+	}
+}
+
+func TestOthersReadTar(t *testing.T) {
+	for _, format := range formats[:4] {
+		t.Run(format, func(t *testing.T) {
+			content := plain(t, format)
+			gnutar := layertest.Tool(t, "tar", "tar")
+			golden(t, "tar.golden", layertest.Run(t, content, gnutar, "--numeric-owner", "-tvf", "-"))
+		})
+	}
+}
+
+func TestOthersReadCpio(t *testing.T) {
+	for _, format := range formats[4:8] {
+		t.Run(format, func(t *testing.T) {
+			content := plain(t, format)
+			gnucpio := layertest.Tool(t, "cpio", "cpio")
+			listing := layertest.Run(t, content, gnucpio, "--quiet", "-itvn")
+			golden(t, "cpio.golden", listing)
+			if format != "cpio" {
+				return
+			}
+			// Devices need root; the rest doesn't.
+			dir := layertest.Folder(t)
+			layertest.Run(t, content, gnucpio, "--quiet", "-idm", "--no-absolute-filenames",
+				"--no-preserve-owner", "-D", dir, "bin", "bin/*", "lib", "srv*", "usr*", "empty")
+			first, err := os.Stat(filepath.Join(dir, "bin/ash"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			second, err := os.Stat(filepath.Join(dir, "bin/sh"))
+			if err != nil || !os.SameFile(first, second) || second.Size() != 300_000 {
+				t.Errorf("the hard link came out as %v: %v", second, err)
+			}
+		})
+	}
+}
+
+func TestConsoleOfTheUserStays(t *testing.T) {
+	headers := append(layertest.Headers()[:5:5],
+		tar.Header{Name: "dev/console", Typeflag: tar.TypeChar, Mode: 0o622, Devmajor: 4, Devminor: 64})
+	for name, test := range map[string]struct {
+		headers []tar.Header
+		want    string
+	}{
+		"given":         {headers, "crw--w--w-"},
+		"no dev":        {headers[:1], "crw-------"},
+		"dev is a link": {[]tar.Header{{Name: "dev", Typeflag: tar.TypeSymlink, Linkname: "run"}}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			img := layertest.Image(t, "x86_64", sdk.Platform{}, test.headers)
+			path, _ := layertest.Export(t, New(), layertest.Request(t, []sdk.Image{img}, map[string]any{"format": "cpio"}))
+			content, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out := layertest.Run(t, content, layertest.Tool(t, "cpio", "cpio"), "--quiet", "-itvn")
+			if strings.Count(out, "dev/console") != min(1, len(test.want)) || !strings.Contains(out, test.want) {
+				t.Errorf("want %s:\n%s", test.want, out)
+			}
+		})
+	}
+}
+
+func TestCommands(t *testing.T) {
+	img := layertest.Images(t)[1]
+	img.Boot = &sdk.Boot{System: "qemu-system-aarch64", Args: []string{"-M", "virt", "-cpu", "cortex-a57"}, Console: "ttyAMA0"}
+	boot := `qemu-system-aarch64 -M virt -cpu cortex-a57 -m 256 -nographic -no-reboot -kernel KERNEL -initrd {path} -append "console=ttyAMA0 panic=1"`
+	ends := img
+	ends.Boot = &sdk.Boot{System: "qemu-system-sw64", NoInitrd: true, MemoryMiB: 512}
+	unknown := img
+	unknown.Boot = nil
+	unknown.Platform.Architecture = "sw64"
+	for _, test := range []struct {
+		img    sdk.Image
+		format string
+		want   []string
+	}{
+		{img, "cpio.gz", []string{boot}},
+		{ends, "cpio.gz", nil},
+		{ends, "cpio", []string{"scripts/config --set-str INITRAMFS_SOURCE {path}"}},
+		{unknown, "cpio.zst", nil},
+		{img, "tar.gz", []string{
+			`docker import --platform linux/arm64 -c 'CMD ["/bin/sh"]' {path} minios:aarch64`,
+			"docker run --rm -it --platform linux/arm64 minios:aarch64"}},
+		{unknown, "tar", []string{
+			`docker import -c 'CMD ["/bin/sh"]' {path} minios:aarch64`, "docker run --rm -it minios:aarch64"}},
+		{img, "dir", []string{"unshare --map-root-user chroot {path} /bin/sh"}},
+	} {
+		_, result := layertest.Export(t, New(), layertest.Request(t, []sdk.Image{test.img}, map[string]any{"format": test.format}))
+		want := sdk.Artifact{Path: "minios-aarch64." + test.format, Format: test.format, Arch: "aarch64", Run: test.want}
+		if diff := cmp.Diff(want, result.Artifacts[0]); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.format, diff)
+		}
+	}
+}
+
+func TestRefuses(t *testing.T) {
+	if _, err := New().Export(t.Context(), request(t, "rpm"), nil); err == nil || !strings.Contains(err.Error(), "rpm") {
+		t.Errorf("unknown format: %v", err)
+	}
+	for _, format := range formats {
+		req := request(t, format)
+		req.Images[0].Digest = "sha256:" + strings.Repeat("0", 64)
+		if _, err := New().Export(t.Context(), req, nil); err == nil || !strings.Contains(err.Error(), "digest") {
+			t.Errorf("%s of another layer: %v", format, err)
+		}
+		if left, _ := os.ReadDir(req.OutDir); len(left) > 0 {
+			t.Errorf("%s left behind: %v", format, left)
+		}
+	}
+}
