@@ -120,8 +120,11 @@ func storeEntry(file string, e entry) error {
 	if file == "" {
 		return nil
 	}
-	b, err := json.Marshal(e)
-	if err != nil {
+	// Defaults must come back byte for byte, since keys depend on them.
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(e); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
@@ -132,7 +135,7 @@ func storeEntry(file string, e entry) error {
 		return err
 	}
 	defer os.Remove(temp.Name())
-	if _, err := temp.Write(append(bytes.TrimSpace(b), '\n')); err != nil {
+	if _, err := temp.Write(b.Bytes()); err != nil {
 		temp.Close()
 		return err
 	}

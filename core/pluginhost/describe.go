@@ -63,14 +63,21 @@ func parseManifest(b []byte) (m sdk.Manifest, err error) {
 	if b[0] != '{' {
 		return m, errors.New("it printed something else")
 	}
+	var object json.RawMessage
 	dec := json.NewDecoder(bytes.NewReader(b))
-	if err := dec.Decode(&m); err != nil {
+	if err := dec.Decode(&object); err != nil {
 		return m, err
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return m, errors.New("it printed something else after it")
 	}
-	return m, nil
+	// Without white space, so that defaults are the same bytes however they
+	// were printed.
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, object); err != nil {
+		return m, err
+	}
+	return m, json.Unmarshal(compact.Bytes(), &m)
 }
 
 // environment returns the variables that all plugins get: none that could

@@ -140,7 +140,8 @@ func counted(t *testing.T) (dir string, runs func() int) {
 	count := filepath.Join(dir, "count")
 	path := filepath.Join(dir, pluginhost.Prefix+"counted")
 	script := "#!/bin/sh\necho run >>" + count + "\nexec cat " + filepath.Join(dir, "manifest.json") + "\n"
-	manifest := `{"name": "counted", "version": "1", "protocols": [1], "exporter": {}}`
+	manifest := `{"name": "counted", "version": "1", "protocols": [1], "exporter": {
+		"attributes": [{"name": "env", "type": "list(string)", "default": [ "<a>", "b & c" ], "doc": ""}]}}`
 	if err := os.WriteFile(filepath.Join(dir, "manifest.json"), []byte(manifest), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -87,24 +87,32 @@ func New(opts Options) *Host {
 // Errors of its calls are [sdk.Diagnostics], the context's error, or a
 // [fault.Error] that explains what went wrong with the plugin.
 func (h *Host) Toolchain(ctx context.Context, name string) (sdk.Toolchain, error) {
-	p, err := h.process(ctx, name)
+	found, err := h.Find(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	if p.toolchain == nil {
-		return nil, p.found.lacks(sdk.KindToolchain, sdk.KindExporter)
+	if found.Manifest.Toolchain == nil {
+		return nil, found.lacks(sdk.KindToolchain, sdk.KindExporter)
+	}
+	p, err := h.process(ctx, found)
+	if err != nil {
+		return nil, err
 	}
 	return &toolchain{process: p}, nil
 }
 
 // Exporter returns the exporter of the named plugin, like Toolchain.
 func (h *Host) Exporter(ctx context.Context, name string) (sdk.Exporter, error) {
-	p, err := h.process(ctx, name)
+	found, err := h.Find(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	if p.exporter == nil {
-		return nil, p.found.lacks(sdk.KindExporter, sdk.KindToolchain)
+	if found.Manifest.Exporter == nil {
+		return nil, found.lacks(sdk.KindExporter, sdk.KindToolchain)
+	}
+	p, err := h.process(ctx, found)
+	if err != nil {
+		return nil, err
 	}
 	return &exporter{process: p}, nil
 }
@@ -124,11 +132,7 @@ var errClosed = errors.New("the plugin host is closed")
 
 // process returns the running process of a plugin. Callers that come at once
 // share one start.
-func (h *Host) process(ctx context.Context, name string) (*process, error) {
-	found, err := h.Find(ctx, name)
-	if err != nil {
-		return nil, err
-	}
+func (h *Host) process(ctx context.Context, found *Found) (*process, error) {
 	p, err := h.launched(found)
 	if err != nil {
 		return nil, err

@@ -10,7 +10,13 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mkmini/mkmini/plugins/docker"
+	"github.com/mkmini/mkmini/plugins/oci"
+	"github.com/mkmini/mkmini/plugins/rootfs"
 	"github.com/mkmini/mkmini/plugins/sdk"
+	"github.com/mkmini/mkmini/toolchains/aarch64"
+	"github.com/mkmini/mkmini/toolchains/sw64"
+	"github.com/mkmini/mkmini/toolchains/x86_64"
 )
 
 // Command is the first argument with which mkmini serves a built-in plugin.
@@ -21,7 +27,14 @@ const version = "0.1.0"
 
 // Plugins returns the built-in plugins.
 func Plugins() []sdk.Plugin {
-	return []sdk.Plugin{}
+	return []sdk.Plugin{
+		{Name: "sw64", Version: version, Toolchain: sw64.New()},
+		{Name: "aarch64", Version: version, Toolchain: aarch64.New()},
+		{Name: "x86_64", Version: version, Toolchain: x86_64.New()},
+		{Name: "docker", Version: version, Exporter: docker.New()},
+		{Name: "oci", Version: version, Exporter: oci.New()},
+		{Name: "rootfs", Version: version, Exporter: rootfs.New()},
+	}
 }
 
 // Names returns the names of the built-in plugins.
