@@ -57,8 +57,9 @@ type Job struct {
 	Plugins map[string]plan.Plugin
 	// Toolchains holds the descriptions of the toolchain plugins, by name.
 	Toolchains map[string]sdk.ToolchainInfo
-	// Out is the absolute path of the folder for the artifacts.
-	Out string
+	// Out is the absolute path of the folder for the artifacts, and Shown
+	// the way the user wrote it, for what the user is told.
+	Out, Shown string
 }
 
 // run is one build on its way.

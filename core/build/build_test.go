@@ -62,7 +62,7 @@ func newWorld(t *testing.T) *world {
 		Jobs:       2, Epoch: time.Unix(315532800, 0), Now: time.Now,
 	}
 	w.job = build.Job{
-		Out: filepath.Join(w.dir, "out"),
+		Out: filepath.Join(w.dir, "out"), Shown: "out",
 		Plugins: map[string]plan.Plugin{
 			"a64": {Digest: "sha256:a"}, "b64": {Digest: "sha256:b"}, "copy": {Digest: "sha256:c", Exporter: &sdk.ExporterInfo{}},
 		},

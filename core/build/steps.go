@@ -119,7 +119,7 @@ func (r *run) source(ctx context.Context, s plan.Step, dir string, report report
 	if err != nil {
 		return nil, err
 	}
-	report.progress("unpack", 0, 0, filepath.Base(archive))
+	report.progress("unpack", 0, 0, req.Name)
 	return struct{}{}, source.Unpack(ctx, archive, filepath.Join(dir, treeName), source.Limits{})
 }
 

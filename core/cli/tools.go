@@ -32,11 +32,12 @@ const epochDefault = 315532800
 type tools struct {
 	host    *pluginhost.Host
 	builder *build.Builder
-	out     string
+	// out is the output folder's absolute path, and shown the flag's value.
+	out, shown string
 }
 
 func (t *tools) job(s *system) build.Job {
-	return build.Job{Config: s.config, Plugins: s.plugins, Toolchains: s.toolchains, Out: t.out}
+	return build.Job{Config: s.config, Plugins: s.plugins, Toolchains: s.toolchains, Out: t.out, Shown: t.shown}
 }
 
 // system reads the configuration and puts the parts together.
@@ -78,7 +79,7 @@ func (a *app) tools(ctx context.Context, file *config.Document, sink event.Sink)
 	if err != nil {
 		return nil, errors.Join(err, host.Close())
 	}
-	return &tools{host: host, out: out, builder: &build.Builder{
+	return &tools{host: host, out: out, shown: a.flags.out, builder: &build.Builder{
 		Store: st, Plugins: host, Events: sink, Mkmini: self,
 		Fetcher: &source.Fetcher{
 			Offline: a.flags.offline, Logger: logger, Apt: &apt.Finder{Dir: st.Sub("apt"), Logger: logger},
