@@ -57,7 +57,7 @@ func NewWriter(w io.Writer, format Format, jobs int) (io.WriteCloser, error) {
 		return xz.WriterConfig{CheckSum: xz.CRC32, DictCap: xzDictionary}.NewWriter(w)
 	case Zstd:
 		return zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(zstdWindow),
-			zstd.WithEncoderLevel(zstd.SpeedBetterCompression), zstd.WithEncoderCRC(true))
+			zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithEncoderCRC(true))
 	}
 	return nil, fmt.Errorf("there is no compression %q", format)
 }

@@ -65,7 +65,7 @@ func SeesFullDisk(t *testing.T, exporter sdk.Exporter, request func(t *testing.T
 	req := request(t)
 	Export(t, exporter, req)
 	largest := largest(t, req.OutDir)
-	const steps = 8
+	const steps = 5
 	for i := range int64(steps) {
 		limit := largest * i / steps
 		req := request(t)

@@ -22,12 +22,15 @@ import (
 // Epoch is the time in everything.
 var Epoch = time.Unix(315532800, 0)
 
+// Size is the length of the largest file of Headers in bytes.
+const Size = 60_000
+
 // Headers are a small system with one of everything that a layer may hold.
 func Headers() []tar.Header {
 	long := strings.Repeat("long-", 25)
 	return []tar.Header{
 		{Name: "bin/", Typeflag: tar.TypeDir, Mode: 0o755},
-		{Name: "bin/ash", Typeflag: tar.TypeReg, Mode: 0o4755, Size: 300_000},
+		{Name: "bin/ash", Typeflag: tar.TypeReg, Mode: 0o4755, Size: Size},
 		{Name: "bin/busybox", Typeflag: tar.TypeLink, Mode: 0o4755, Linkname: "bin/ash"},
 		{Name: "bin/sh", Typeflag: tar.TypeSymlink, Mode: 0o777, Linkname: "busybox"},
 		{Name: "dev/", Typeflag: tar.TypeDir, Mode: 0o755},
