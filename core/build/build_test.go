@@ -414,6 +414,25 @@ func TestBusyboxThatDoesNotRun(t *testing.T) {
 	}
 }
 
+func TestFileThatChangesMeanwhile(t *testing.T) {
+	w := newWorld(t)
+	source := w.write("motd", "old")
+	w.job.Config.Targets[0].Rootfs = []config.Entry{{Kind: config.File, Path: "/etc/motd", Source: source}}
+	w.during = func(_ context.Context, arch string) error {
+		if arch == "a64" {
+			w.write("motd", "new")
+		}
+		return nil
+	}
+	_, err := w.build()
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Summary != "Files changed during the build" {
+		t.Fatalf("err = %v", err)
+	}
+	w.during = nil
+	w.mustBuild()
+}
+
 func TestPreview(t *testing.T) {
 	w := newWorld(t)
 	states := func() string {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/mkmini/mkmini/core/artifact"
+	"github.com/mkmini/mkmini/core/config"
 	"github.com/mkmini/mkmini/core/plan"
 	"github.com/mkmini/mkmini/core/rootfs"
 )
@@ -23,13 +24,24 @@ func (b *Builder) input(ctx context.Context, job Job) (plan.Input, error) {
 			}
 			in.Configs[c] = digest
 		}
-		parts, err := rootfs.Digest(ctx, t.Rootfs)
+		parts, err := entries(ctx, t)
 		if err != nil {
 			return plan.Input{}, err
 		}
-		for _, p := range parts {
-			in.Entries[t.Arch] = append(in.Entries[t.Arch], plan.Part{Name: p.Name, Value: p.Digest})
-		}
+		in.Entries[t.Arch] = parts
 	}
 	return in, nil
+}
+
+// entries digests the rootfs entries of a target and the files they name.
+func entries(ctx context.Context, t config.Target) ([]plan.Part, error) {
+	digests, err := rootfs.Digest(ctx, t.Rootfs)
+	if err != nil {
+		return nil, err
+	}
+	var parts []plan.Part
+	for _, d := range digests {
+		parts = append(parts, plan.Part{Name: d.Name, Value: d.Digest})
+	}
+	return parts, nil
 }

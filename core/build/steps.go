@@ -5,11 +5,13 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/mkmini/mkmini/core/config"
 	"github.com/mkmini/mkmini/core/event"
+	"github.com/mkmini/mkmini/core/fault"
 	"github.com/mkmini/mkmini/core/plan"
 	"github.com/mkmini/mkmini/core/release"
 	"github.com/mkmini/mkmini/core/rootfs"
@@ -170,8 +172,27 @@ func (r *run) rootfs(ctx context.Context, s plan.Step, dir string, _ reporter) (
 		return nil, err
 	}
 	var l layer
-	l.Digest, l.Size, err = rootfs.WriteLayer(ctx, filepath.Join(dir, layerName), records, r.Epoch)
-	return l, err
+	if l.Digest, l.Size, err = rootfs.WriteLayer(ctx, filepath.Join(dir, layerName), records, r.Epoch); err != nil {
+		return nil, err
+	}
+	return l, r.unchanged(ctx, t)
+}
+
+// unchanged looks whether the files of the rootfs blocks are still those that
+// the key was made from: a layer must not be kept under another's name.
+func (r *run) unchanged(ctx context.Context, t config.Target) error {
+	now, err := entries(ctx, t)
+	if err != nil {
+		return err
+	}
+	if changes := plan.Changes(r.input.Entries[t.Arch], now); len(changes) > 0 {
+		return &fault.Error{
+			Summary: "Files changed during the build",
+			Detail:  "While the root file system was put together, " + strings.Join(changes, ", ") + ".",
+			Remedy:  "Build again when nothing writes to them.",
+		}
+	}
+	return nil
 }
 
 // layer is the result of a rootfs step, beside the file.

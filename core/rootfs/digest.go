@@ -23,9 +23,9 @@ type Part struct {
 	Digest string
 }
 
-// Digest returns the digests of the entries in their order. With BaseDigest
-// and what busybox was built from they say whether Assemble and WriteTar would
-// give the same bytes again. Errors are as those of Assemble.
+// Digest returns the digests of the entries in their order. With
+// what busybox was built from they say whether this mkmini would write the same
+// layer again. Errors are as those of Assemble.
 func Digest(ctx context.Context, entries []config.Entry) ([]Part, error) {
 	parts := make([]Part, 0, len(entries))
 	seen := make(map[string]int)

@@ -1,9 +1,7 @@
 package rootfs
 
 import (
-	"crypto/sha256"
 	_ "embed"
-	"fmt"
 )
 
 // initScript becomes /init, which the kernel starts from an initramfs.
@@ -39,18 +37,6 @@ func layout() []layoutItem {
 		items = append(items, layoutItem{path: path, mode: 0o755})
 	}
 	return items
-}
-
-// BaseDigest returns the "sha256:…" of the base layout and of the rules by
-// which records are made, for the keys of steps.
-func BaseDigest() string {
-	const rules = "1" // raised when the same input gives other records or another archive
-	hash := sha256.New()
-	fmt.Fprintf(hash, "rules %s\n", rules)
-	for _, item := range layout() {
-		fmt.Fprintf(hash, "%q %o %q %q\n", item.path, item.mode, item.link, item.content)
-	}
-	return fmt.Sprintf("sha256:%x", hash.Sum(nil))
 }
 
 // addLayout puts the base layout into the tree.
