@@ -46,6 +46,8 @@ type flags struct {
 	compile, link []string
 	// cpu is the processor that the user asked for; empty if none.
 	cpu string
+	// own says that some of compile are the user's.
+	own bool
 }
 
 // flags returns the options that an architecture and a `toolchain` block ask
@@ -61,7 +63,7 @@ func (t *Toolchain) flags(attributes json.RawMessage) (flags, error) {
 			return flags{}, fmt.Errorf("decode attributes: %w", err)
 		}
 	}
-	f := flags{cpu: block.CPU}
+	f := flags{cpu: block.CPU, own: len(block.CFlags) > 0}
 	f.compile = slices.Clone(t.info.CFlags)
 	if block.CPU != "" {
 		f.compile = append(f.compile, t.info.CPUFlag+block.CPU)

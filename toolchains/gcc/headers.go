@@ -125,8 +125,11 @@ func (p *probe) macros(ctx context.Context, target string) finding {
 			Remedy:  "Check `cpu` and `cflags` of the toolchain block against what this compiler takes.",
 			Excerpt: excerpt(err),
 		}
-		if p.flags.cpu != "" {
+		switch said := strings.Join(problem.Excerpt[1:], " "); {
+		case p.flags.cpu != "" && strings.Contains(said, p.flags.cpu):
 			problem.Path = []string{"attributes", "cpu"}
+		case p.flags.own:
+			problem.Path = []string{"attributes", "cflags"}
 		}
 		return fail("macros", "none", problem)
 	}

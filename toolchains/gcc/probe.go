@@ -59,23 +59,25 @@ func (t *Toolchain) Probe(ctx context.Context, req sdk.ProbeRequest) (sdk.Compil
 	if err := ctx.Err(); err != nil {
 		return c, err
 	}
-	c.Version, c.Target = version.fact.Value, target.fact.Value
 	first := []finding{version}
 	if version.problem == nil {
+		c.Version, c.Target = version.fact.Value, target.fact.Value
 		first = []finding{ok("runs", req.CC), version, target}
 	}
 	if err := take(&c, first); err != nil {
 		return c, err
 	}
-	if err := p.examine(ctx, &c); err != nil {
-		return c, err
+	// If it refuses its options, all other checks fail for that reason.
+	macros := p.macros(ctx, c.Target)
+	if macros.problem != nil {
+		return c, take(&c, []finding{macros})
 	}
-	return c, nil
+	return c, p.examine(ctx, &c, macros)
 }
 
 // examine does all checks of a compiler that is known to run and to be for
 // the right architecture, side by side.
-func (p *probe) examine(ctx context.Context, c *sdk.Compiler) error {
+func (p *probe) examine(ctx context.Context, c *sdk.Compiler, macros finding) error {
 	var libc, kernel, elf, static, run finding
 	var emulator []string
 	var canRun bool
@@ -83,7 +85,7 @@ func (p *probe) examine(ctx context.Context, c *sdk.Compiler) error {
 		func() finding { return p.sysroot(ctx) },
 		func() finding { libc = p.libc(ctx, c.Target); return libc },
 		func() finding { kernel = p.kernelHeaders(ctx); return kernel },
-		func() finding { return p.macros(ctx, c.Target) },
+		func() finding { return macros },
 		func() finding {
 			elf, static, run, emulator, canRun = p.hello(ctx)
 			return elf
