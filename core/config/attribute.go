@@ -144,6 +144,10 @@ func (a attribute) accept(val cty.Value, secret bool) (cty.Value, *hcl.Diagnosti
 	if val.IsNull() {
 		return val, nil
 	}
+	if isHuge(val) {
+		return val, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Number out of range",
+			Detail: fmt.Sprintf("A number in %q has thousands of digits. Write a smaller one.", a.name)}
+	}
 	if a.defaults != nil && val.IsKnown() {
 		val = a.defaults.Apply(val)
 	}
@@ -187,6 +191,24 @@ func unmarked(val cty.Value) cty.Value {
 	val, _ = val.UnmarkDeep()
 	return val
 }
+
+// isHuge says whether a value holds a number that takes minutes to be written
+// as text.
+func isHuge(val cty.Value) bool {
+	huge := false
+	// The visitor reports nothing itself.
+	_ = cty.Walk(val, func(_ cty.Path, v cty.Value) (bool, error) {
+		if v.Type() == cty.Number && v.IsKnown() && !v.IsNull() {
+			exp := v.AsBigFloat().MantExp(nil)
+			huge = huge || exp > maxExponent || exp < -maxExponent
+		}
+		return !huge, nil
+	})
+	return huge
+}
+
+// maxExponent is of 2, a little more than 999 is of 10.
+const maxExponent = 4000
 
 // holdsNull says whether a list, set or map has an element that is null.
 func holdsNull(val cty.Value) bool {

@@ -108,7 +108,7 @@ type Entry struct {
 	// Mode holds permission bits including setuid, setgid and sticky, as in
 	// chmod's octal notation; nil for the default.
 	Mode *uint32
-	// UID and GID are nil for the default.
+	// UID and GID are nil for the default; an overlay's hold for all in it.
 	UID, GID *int
 	// Char says that a device is a character device, else a block device.
 	Char         bool

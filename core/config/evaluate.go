@@ -66,7 +66,7 @@ func (v *variable) validate(block *hclsyntax.Block, sc *scope) hcl.Diagnostics {
 	return append(diags, diag)
 }
 
-// title decodes the name of the system.
+// decodeName evaluates and checks the name of the system.
 func (d *Document) decodeName(sc *scope) (cty.Value, hcl.Diagnostics) {
 	if d.title == nil {
 		return cty.StringVal(DefaultName), nil

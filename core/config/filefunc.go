@@ -70,6 +70,11 @@ func (d *Document) text(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		// A pipe or a terminal might never end, and says something else
+		// each time.
+		return "", fmt.Errorf("%q is not a file", path)
+	}
 	content, err := readText(name)
 	if err != nil {
 		return "", fmt.Errorf("%q can't be read: %s", path, cause(err))

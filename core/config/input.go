@@ -13,8 +13,8 @@ import (
 // envPrefix begins the environment variables that set variables.
 const envPrefix = "MKMINI_VAR_"
 
-// inputs gives the variables their values from the command line, files and
-// the environment, and returns those that have none by name as bad.
+// inputs gives the variables their values from the environment, files, the
+// command line and their defaults, in this order: a later one holds.
 type inputs struct {
 	doc       *Document
 	variables []*variable
@@ -91,6 +91,12 @@ func (in *inputs) option(option string) {
 // text sets a variable to a value from the command line or the environment:
 // text for a string, number or bool, else an expression.
 func (in *inputs) text(v *variable, text, source string) {
+	if v.typ == cty.Number && exponent.MatchString(text) {
+		in.values[v.name] = cty.DynamicVal
+		in.diags = append(in.diags, problem(in.where(v, source, text), fmt.Sprintf("Invalid value for the variable %q", v.name),
+			"A number has an exponent of at most three digits. Write a smaller one."))
+		return
+	}
 	if v.text {
 		in.set(v, cty.StringVal(text), in.where(v, source, text))
 		return

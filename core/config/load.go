@@ -77,12 +77,17 @@ func Load(path string, opts Options) (*Document, hcl.Diagnostics) {
 	for _, name := range d.files {
 		diags = append(diags, d.read(name)...)
 	}
+	return d, d.finish(opts, diags)
+}
+
+// finish evaluates what was read, and returns all that was wrong in order.
+func (d *Document) finish(opts Options, diags hcl.Diagnostics) hcl.Diagnostics {
 	d.partial = diags.HasErrors()
 	if !d.unparsed && len(d.files) > 0 {
 		diags = append(diags, d.evaluate(opts)...)
 	}
 	d.broken = diags.HasErrors()
-	return d, tidy(diags, d.files)
+	return tidy(diags, d.files)
 }
 
 // Files returns the paths of the configuration's files in the order in which
@@ -142,13 +147,18 @@ func sameAsAny(name string, others []string) bool {
 	})
 }
 
-// read parses a file and sorts its blocks by type.
+// read parses a file.
 func (d *Document) read(name string) hcl.Diagnostics {
 	src, err := readText(name)
 	if err != nil {
 		d.unparsed = true
 		return hcl.Diagnostics{problem(startOf(name), "Configuration not readable", "%q can't be read: %s. Make it readable, or name another with -c.", name, cause(err))}
 	}
+	return d.parse(src, name)
+}
+
+// parse parses the text of a file and sorts its blocks by type.
+func (d *Document) parse(src []byte, name string) hcl.Diagnostics {
 	file, body, diags := parseConfig(src, name)
 	d.sources[name] = file
 	if diags.HasErrors() {

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"regexp"
+
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
@@ -12,6 +14,9 @@ const (
 	maxNesting   = 100
 	maxOperators = 5000
 )
+
+// exponent matches numbers that take minutes to be written as text.
+var exponent = regexp.MustCompile(`[eE][+-]?0*[1-9][0-9]{3,}$`)
 
 // nesting counts what makes the parser go deeper.
 type nesting struct{ brackets, operators int }
@@ -58,6 +63,10 @@ func reasonable(src []byte, tokens hclsyntax.Tokens, name string) hcl.Diagnostic
 	}
 	var n nesting
 	for _, token := range tokens {
+		if token.Type == hclsyntax.TokenNumberLit && exponent.Match(token.Bytes) {
+			return hcl.Diagnostics{problem(token.Range, "Number out of range",
+				"A number has an exponent of at most three digits. Write a smaller one.")}
+		}
 		if !n.add(token.Type) {
 			return hcl.Diagnostics{problem(token.Range, "Nested too deeply",
 				"An expression or block here is nested deeper than %d, or has more than %d operators. Split it with locals.",
@@ -79,6 +88,7 @@ func parseConfig(src []byte, name string) (*hcl.File, *hclsyntax.Body, hcl.Diagn
 		return &hcl.File{Body: empty}, empty, reasonable(src, nil, name)
 	}
 	file, diags := hclsyntax.ParseConfig(src, name, hcl.InitialPos)
+	diags = first(diags)
 	if file == nil {
 		return &hcl.File{Bytes: src, Body: empty}, empty, diags
 	}
@@ -87,6 +97,20 @@ func parseConfig(src []byte, name string) (*hcl.File, *hclsyntax.Body, hcl.Diagn
 		body = empty
 	}
 	return file, body, diags
+}
+
+// maxSyntaxErrors is how many errors of the parser are shown for one file.
+const maxSyntaxErrors = 10
+
+// first returns the first errors of the parser, which has one for each
+// character of a file that is no text at all.
+func first(diags hcl.Diagnostics) hcl.Diagnostics {
+	if len(diags) <= maxSyntaxErrors {
+		return diags
+	}
+	more := len(diags) - maxSyntaxErrors
+	return append(diags[:maxSyntaxErrors:maxSyntaxErrors], problem(subject(diags[maxSyntaxErrors]), "More errors",
+		"There are %d more errors like these. Is this the file that was meant?", more))
 }
 
 // parseExpression is hclsyntax.ParseExpression with limits.
