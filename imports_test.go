@@ -204,9 +204,9 @@ func isTest(name string) bool {
 	return strings.HasSuffix(name, "_test.go") || strings.HasSuffix(folder, "test") || folder == "testenv"
 }
 
-// isTool says that a file only keeps modules in go.mod, or is not mkmini.
+// isTool says that a file belongs to a tool beside mkmini.
 func (u use) isTool() bool {
-	return u.file == "deps.go" || strings.HasPrefix(u.file, "testdata/") && !strings.HasPrefix(u.file, "testdata/external/")
+	return strings.HasPrefix(u.file, "testdata/") && !strings.HasPrefix(u.file, "testdata/external/")
 }
 
 func TestImports(t *testing.T) {
