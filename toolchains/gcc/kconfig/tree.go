@@ -6,8 +6,6 @@ package kconfig
 import (
 	"slices"
 	"strings"
-
-	"github.com/agext/levenshtein"
 )
 
 // Tree is all that a Config.in and the files it includes declare.
@@ -92,12 +90,37 @@ func (t *Tree) Nearest(name string) string {
 // Nearest returns the candidate that is nearest to a name, or "" if none is
 // near: at most a third of the name's letters, and 1 in short ones, differ.
 func Nearest(name string, candidates []string) string {
-	best, distance := "", max(1, len(name)/3)+1
+	best, least := "", max(1, len(name)/3)+1
 	slices.Sort(candidates)
 	for _, candidate := range candidates {
-		if d := levenshtein.Distance(name, candidate, nil); d < distance {
-			best, distance = candidate, d
+		if d := distance(name, candidate); d < least {
+			best, least = candidate, d
 		}
 	}
 	return best
+}
+
+// distance counts the letters to add, take away, replace, or swap with the
+// next to turn one word into the other, each letter being touched once.
+func distance(a, b string) int {
+	before, last := make([]int, len(b)+1), make([]int, len(b)+1)
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		before, last, row = last, row, before
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			replace := last[j-1]
+			if a[i-1] != b[j-1] {
+				replace++
+			}
+			row[j] = min(last[j]+1, row[j-1]+1, replace)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+	}
+	return row[len(b)]
 }
