@@ -180,6 +180,14 @@ func (r *run) make(ctx context.Context, s plan.Step, e event.Event) (bool, error
 	if work == nil {
 		return false, fmt.Errorf("there is no way to do step %s", s.ID)
 	}
+	if s.Kind == plan.Busybox {
+		select {
+		case r.slots <- struct{}{}:
+			defer func() { <-r.slots }()
+		case <-ctx.Done():
+			return false, ctx.Err()
+		}
+	}
 	waiting := func() {
 		w := e
 		w.Kind, w.Message = event.Waiting, "another mkmini is making the same; waiting for it"

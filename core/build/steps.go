@@ -127,12 +127,6 @@ func (r *run) source(ctx context.Context, s plan.Step, dir string, report report
 
 // busybox has the plugin compile busybox.
 func (r *run) busybox(ctx context.Context, s plan.Step, dir string, report reporter) (any, error) {
-	select {
-	case r.slots <- struct{}{}:
-		defer func() { <-r.slots }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 	t := r.job.Config.Targets[s.Target]
 	b := t.Busybox
 	plugin, err := r.Plugins.Toolchain(ctx, t.Toolchain.Plugin)
