@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/mkmini/mkmini/core/fault"
@@ -81,6 +82,13 @@ func try(ctx context.Context, emulator []string, program string) (string, error)
 	defer cancel()
 	argv := append(emulator[:len(emulator):len(emulator)], program)
 	out, err := sdk.Command(ctx, argv[0], argv[1:]...).CombinedOutput()
+	for errors.Is(err, syscall.ETXTBSY) && ctx.Err() == nil {
+		// A process that is just being forked still has the file open for
+		// writing; it lets go when it executes its own.
+		// Source: https://go.dev/issue/22315
+		time.Sleep(10 * time.Millisecond)
+		out, err = sdk.Command(ctx, argv[0], argv[1:]...).CombinedOutput()
+	}
 	said, _, _ := strings.Cut(string(out), "\n")
 	var exit *exec.ExitError
 	switch {
