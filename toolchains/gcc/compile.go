@@ -48,7 +48,7 @@ type watcher struct {
 // watched is how many of the last lines of output a watcher keeps.
 const watched = 200
 
-var failedRule = regexp.MustCompile(`^make\S*: \*\*\* \[\S*?([^\s:\]]+\.o)\] Error`)
+var failedRule = regexp.MustCompile(`^make\S*: \*\*\* \[(?:[^\]]*[\s:])?([^\s:\]]+\.o)\] Error`)
 
 // line takes a line of kbuild's output.
 func (w *watcher) line(line string) {
