@@ -74,6 +74,7 @@ func TestExternalExporter(t *testing.T) {
 	out := t.TempDir()
 	result, err := exporter.Export(t.Context(), sdk.ExportRequest{
 		Name: "mini", Images: []sdk.Image{{Arch: "paper64", Layer: layer}}, OutDir: out, Jobs: 1,
+		Attributes: []byte(`{"title":"all files"}`),
 	}, nil)
 	if err != nil {
 		t.Fatal(describeError(err))
@@ -83,7 +84,7 @@ func TestExternalExporter(t *testing.T) {
 		t.Errorf("artifacts (-want +got):\n%s", diff)
 	}
 	got, err := os.ReadFile(filepath.Join(out, "mini-paper64.listing"))
-	if err != nil || string(got) != "bin/\nbin/sh\n" {
+	if err != nil || string(got) != "all files\nbin/\nbin/sh\n" {
 		t.Errorf("listing %q, %v", got, err)
 	}
 	if _, err := host.Toolchain(t.Context(), "listing"); err == nil {

@@ -38,8 +38,11 @@ func (paper) Describe(context.Context) (sdk.ToolchainInfo, error) {
 
 func (paper) Probe(_ context.Context, req sdk.ProbeRequest) (sdk.Compiler, error) {
 	return sdk.Compiler{
-		CC: req.CC, Prefix: req.Prefix, Target: "paper64-linux-gnu", Version: "paper 1", CanRun: true,
-		Facts: []sdk.Fact{{Name: "target", Value: "paper64-linux-gnu", Status: sdk.OK}},
+		CC: req.CC, Prefix: req.Prefix, Target: "paper64-linux-gnu", Version: "paper 1",
+		Facts: []sdk.Fact{
+			{Name: "target", Value: "paper64-linux-gnu", Status: sdk.OK},
+			{Name: "static_run", Value: "nothing runs paper", Status: sdk.Skipped},
+		},
 		Files: []string{req.CC},
 	}, nil
 }
