@@ -2,7 +2,6 @@ package pluginhost_test
 
 import (
 	"flag"
-	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -158,6 +157,6 @@ func shows(t *testing.T, block, printed string) {
 		shown, printed = start, printed[:min(len(start), len(printed))]
 	}
 	if diff := cmp.Diff(shown, printed); diff != "" {
-		t.Error(fmt.Sprintf("%s shows something else (-guide +printed):\n", guide) + diff)
+		t.Errorf("%s shows something else (-guide +printed):\n%s", guide, diff)
 	}
 }
