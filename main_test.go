@@ -103,7 +103,8 @@ func (c command) cmd(t testing.TB) *exec.Cmd {
 	cmd.Dir = c.dir
 	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(entry string) bool {
 		return strings.HasPrefix(entry, "MKMINI_") || strings.HasPrefix(entry, "SOURCE_DATE_EPOCH=")
-	}), "HOME="+filepath.Join(shared, "home"), "XDG_CACHE_HOME=", "MKMINI_STORE="+store(), "LC_ALL=C")
+	}), "HOME="+filepath.Join(shared, "home"), "XDG_CACHE_HOME=", "MKMINI_STORE="+store(), "LC_ALL=C",
+		"GORACE=atexit_sleep_ms=0") // else every program that has the race detector ends a second late
 	cmd.Env = append(cmd.Env, c.env...)
 	if c.change != nil {
 		c.change(cmd)
