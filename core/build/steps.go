@@ -77,7 +77,7 @@ func (r *run) probeOne(ctx context.Context, t config.Target) error {
 		return r.fail(ctx, e, start, err)
 	}
 	defer os.RemoveAll(dir)
-	p, remarks, err := r.Toolchains.Obtain(ctx, r.toolchainRequest(t), plugin, dir)
+	p, remarks, err := r.Toolchains.Obtain(ctx, r.toolchainRequest(t), plugin, dir, reporter{r, e}.progress)
 	if err != nil {
 		return r.fail(ctx, e, start, err)
 	}

@@ -35,22 +35,17 @@ type Host struct {
 	Machine string
 }
 
-// find looks in the places of the `from` blocks in their order; without any
-// block it looks on the host.
-func (h Host) find(info sdk.ToolchainInfo, from []config.From) search {
-	if len(from) == 0 {
-		from = []config.From{{Kind: "host"}}
-	}
+// find looks in the place of one `from` block. It finds nothing in a place
+// that a provider has to fill first.
+func (h Host) find(info sdk.ToolchainInfo, f config.From) search {
 	var s search
-	for _, f := range from {
-		switch {
-		case f.Kind == "path" && f.Dir == "":
-			s.tried = append(s.tried, `from "path": dir is not set`)
-		case f.Kind == "path":
-			s.path(info, f)
-		default:
-			s.host(h, info)
-		}
+	switch {
+	case f.Kind == "path" && f.Dir == "":
+		s.tried = append(s.tried, `from "path": dir is not set`)
+	case f.Kind == "path":
+		s.path(info, f)
+	case f.Kind == "host":
+		s.host(h, info)
 	}
 	return s
 }
@@ -93,7 +88,7 @@ var bins = []string{"", "bin", "usr/bin"}
 // path looks for a compiler below one folder: with the prefix given, else
 // with the known triplets, else any one that ends in gcc.
 func (s *search) path(info sdk.ToolchainInfo, f config.From) {
-	from := fmt.Sprintf("path %q", f.Dir)
+	from := fmt.Sprintf("%s %q", f.Kind, f.Dir)
 	if _, err := os.Stat(f.Dir); err != nil {
 		s.tried = append(s.tried, fmt.Sprintf("from %s: there is no such folder", from))
 		return

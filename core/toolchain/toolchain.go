@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -28,6 +29,11 @@ type Manager struct {
 	// Dir is the folder of the records, absolute.
 	Dir  string
 	Host Host
+	// Providers bring compilers that aren't on the machine, by the kind of
+	// `from` block. Order are the kinds that are tried after the host where a
+	// configuration names no place.
+	Providers map[string]Provider
+	Order     []string
 }
 
 // ThisHost returns what a search sees of the machine it runs on.
@@ -58,19 +64,23 @@ type Request struct {
 type query struct {
 	Plugin     string          `json:"plugin"`
 	Attributes json.RawMessage `json:"attributes"`
+	From       []config.From   `json:"from"`
 	Candidates []Candidate     `json:"candidates"`
 	Emulators  []string        `json:"emulators"`
 	Machine    string          `json:"machine"`
 
-	tried []string
-	path  string
+	path string
 }
 
 func (m *Manager) query(req Request) (query, error) {
-	s := m.Host.find(req.Info, req.Toolchain.From)
 	q := query{
 		Plugin: req.Plugin, Attributes: req.Toolchain.Attributes,
-		Candidates: s.found, Emulators: emulators(req.Info), Machine: m.Host.Machine, tried: s.tried,
+		Emulators: emulators(req.Info), Machine: m.Host.Machine,
+	}
+	for _, f := range m.from(req) {
+		q.Candidates = append(q.Candidates, m.Host.find(req.Info, f).found...)
+		f.Range = fault.Range{} // where it stands has no say
+		q.From = append(q.From, f)
 	}
 	data, err := json.Marshal(q)
 	if err != nil {
@@ -105,36 +115,83 @@ func (m *Manager) Known(req Request) (Probed, bool) {
 // Obtain returns the first compiler found that passes the plugin's probe,
 // and remembers it. Failures of those before it are returned as remarks.
 // With none, the error is a [*fault.Error] that lists all that was tried.
-func (m *Manager) Obtain(ctx context.Context, req Request, plugin sdk.Toolchain, workDir string) (Probed, []string, error) {
+func (m *Manager) Obtain(ctx context.Context, req Request, plugin sdk.Toolchain, workDir string, report Report) (Probed, []string, error) {
 	q, err := m.query(req)
 	if err != nil {
 		return Probed{}, nil, err
 	}
-	if len(q.Candidates) == 0 {
-		return Probed{}, nil, notFound(req, q.tried)
-	}
-	var refused []refusal
-	for i, c := range q.Candidates {
-		compiler, err := probe(ctx, plugin, c, req, filepath.Join(workDir, fmt.Sprint(i)))
-		var diags sdk.Diagnostics
-		if errors.As(err, &diags) {
-			refused = append(refused, refusal{c, diags})
-			continue
-		}
+	o := &obtaining{Manager: m, req: req, plugin: plugin, workDir: workDir, report: report}
+	for _, f := range m.from(req) {
+		p, ok, err := o.try(ctx, f)
 		if err != nil {
 			return Probed{}, nil, err
 		}
-		p := Probed{Compiler: compiler, From: c.From}
-		if p.Fingerprint, err = fingerprint(compiler); err != nil {
+		if !ok {
+			continue
+		}
+		if p.Fingerprint, err = fingerprint(p.Compiler); err != nil {
 			return Probed{}, nil, err
 		}
 		var also []string
-		for _, r := range refused {
+		for _, r := range o.refused {
 			also = append(also, r.CC)
 		}
-		return p, remarks(refused), save(q.path, p, slices.Concat(also, q.Emulators))
+		return p, o.remarks(), save(q.path, p, slices.Concat(also, q.Emulators))
 	}
-	return Probed{}, nil, unusable(req, refused, q.tried)
+	return Probed{}, nil, o.failure()
+}
+
+// obtaining is one run over the `from` blocks.
+type obtaining struct {
+	*Manager
+	req     Request
+	plugin  sdk.Toolchain
+	workDir string
+	report  Report
+
+	probes  int
+	refused []refusal
+	tried   []string
+}
+
+// try looks in one place. ok is false if it has no compiler of use.
+func (o *obtaining) try(ctx context.Context, f config.From) (p Probed, ok bool, err error) {
+	s, err := o.look(ctx, f)
+	if err != nil {
+		return Probed{}, false, err
+	}
+	o.tried = append(o.tried, s.tried...)
+	for _, c := range s.found {
+		o.probes++
+		compiler, err := probe(ctx, o.plugin, c, o.req, filepath.Join(o.workDir, strconv.Itoa(o.probes)))
+		var diags sdk.Diagnostics
+		if errors.As(err, &diags) {
+			o.refused = append(o.refused, refusal{c, diags})
+			continue
+		}
+		return Probed{Compiler: compiler, From: c.From}, err == nil, err
+	}
+	return Probed{}, false, nil
+}
+
+// look finds the compilers of one place, once its provider has filled it.
+func (o *obtaining) look(ctx context.Context, f config.From) (search, error) {
+	provider := o.Providers[f.Kind]
+	if provider == nil {
+		return o.Host.find(o.req.Info, f), nil
+	}
+	dir, err := provider.Provide(ctx, o.req.Info, f, o.report)
+	if ctx.Err() != nil {
+		return search{}, context.Cause(ctx)
+	}
+	var s search
+	if err != nil {
+		s.tried = append(s.tried, fmt.Sprintf("from %q: %s", f.Kind, err))
+		return s, nil
+	}
+	f.Dir = dir
+	s.path(o.req.Info, f)
+	return s, nil
 }
 
 func probe(ctx context.Context, plugin sdk.Toolchain, c Candidate, req Request, workDir string) (sdk.Compiler, error) {
@@ -153,12 +210,22 @@ type refusal struct {
 }
 
 // remarks returns a line for each compiler that was passed over.
+func (o *obtaining) remarks() []string { return remarks(o.refused) }
+
 func remarks(refused []refusal) []string {
 	var lines []string
 	for _, r := range refused {
 		lines = append(lines, fmt.Sprintf("%s was passed over: %s", r.CC, r.diags.Error()))
 	}
 	return lines
+}
+
+// failure explains that no place had a compiler of use.
+func (o *obtaining) failure() error {
+	if len(o.refused) == 0 {
+		return notFound(o.req, o.tried)
+	}
+	return unusable(o.req, o.refused, o.tried)
 }
 
 // notFound is the first error a newcomer sees: it says what was looked for,

@@ -98,7 +98,7 @@ func TestOrderOfPlaces(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			m := manager(t, test.machine, onPath)
-			got, remarks, err := m.Obtain(t.Context(), request(test.from...), &prober{}, t.TempDir())
+			got, remarks, err := m.Obtain(t.Context(), request(test.from...), &prober{}, t.TempDir(), nil)
 			if err != nil || len(remarks) > 0 {
 				t.Fatal(err, remarks)
 			}
@@ -111,14 +111,14 @@ func TestOrderOfPlaces(t *testing.T) {
 		if err := os.Remove(wildcard); err != nil {
 			t.Fatal(err)
 		}
-		got, _, err := manager(t, "sw_64", onPath).Obtain(t.Context(), request(), &prober{}, t.TempDir())
+		got, _, err := manager(t, "sw_64", onPath).Obtain(t.Context(), request(), &prober{}, t.TempDir(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got.Compiler.CC != plain || got.Compiler.Prefix != filepath.Join(onPath)+"/" {
 			t.Errorf("compiler %s with prefix %s", got.Compiler.CC, got.Compiler.Prefix)
 		}
-		if _, _, err := manager(t, "x86_64", onPath).Obtain(t.Context(), request(), &prober{}, t.TempDir()); err == nil {
+		if _, _, err := manager(t, "x86_64", onPath).Obtain(t.Context(), request(), &prober{}, t.TempDir(), nil); err == nil {
 			t.Error("the plain gcc of another machine was taken")
 		}
 	})
@@ -132,7 +132,7 @@ func TestKnown(t *testing.T) {
 		t.Fatal("known before it was probed")
 	}
 	p := &prober{}
-	first, _, err := m.Obtain(t.Context(), request(), p, t.TempDir())
+	first, _, err := m.Obtain(t.Context(), request(), p, t.TempDir(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +155,7 @@ func TestKnown(t *testing.T) {
 	if _, ok := m.Known(request()); ok {
 		t.Error("still known although the compiler changed")
 	}
-	second, _, err := m.Obtain(t.Context(), request(), p, t.TempDir())
+	second, _, err := m.Obtain(t.Context(), request(), p, t.TempDir(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +169,7 @@ func TestFingerprintIgnoresFolder(t *testing.T) {
 	for range 2 {
 		bin := t.TempDir()
 		driver(t, filepath.Join(bin, "sw_64-sunway-linux-gnu-gcc"), "good")
-		p, _, err := manager(t, "x86_64", bin).Obtain(t.Context(), request(), &prober{}, t.TempDir())
+		p, _, err := manager(t, "x86_64", bin).Obtain(t.Context(), request(), &prober{}, t.TempDir(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -186,7 +186,7 @@ func TestPassesOverBadCompiler(t *testing.T) {
 	driver(t, filepath.Join(good, "sw_64-sunway-linux-gnu-gcc"), "good")
 	m := manager(t, "x86_64", bad, good)
 	p := &prober{}
-	got, remarks, err := m.Obtain(t.Context(), request(), p, t.TempDir())
+	got, remarks, err := m.Obtain(t.Context(), request(), p, t.TempDir(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +233,7 @@ func TestRefusals(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, _, err := manager(t, "x86_64", test.path).Obtain(t.Context(), test.req, &prober{}, t.TempDir())
+			_, _, err := manager(t, "x86_64", test.path).Obtain(t.Context(), test.req, &prober{}, t.TempDir(), nil)
 			var got *fault.Error
 			if !errors.As(err, &got) {
 				t.Fatalf("err = %v", err)
