@@ -38,6 +38,8 @@ type Toolchain struct {
 	// From are the `from` blocks in the order written; empty means that
 	// none was written.
 	From []From
+	// Libc is "musl", or empty for what the compiler has.
+	Libc string
 	// Attributes are the plugin's own attributes as a JSON object, complete
 	// with defaults.
 	Attributes json.RawMessage
@@ -46,9 +48,10 @@ type Toolchain struct {
 	Range           fault.Range
 }
 
-// From is one place a compiler may come from.
+// From is one place a compiler may come from. Which fields count depends on
+// Kind.
 type From struct {
-	// Kind is the block's label: "host", "path".
+	// Kind is the block's label: "host", "path", "deb", "archive", "oci".
 	Kind string
 	// Dir is the absolute path of a folder, for "path"; empty if it was
 	// null, and then the block is passed over.
@@ -56,7 +59,46 @@ type From struct {
 	// Prefix is the start of the tools' names, such as
 	// "sw_64-sunway-linux-gnu-"; empty to look for the known triplets.
 	Prefix string
-	Range  fault.Range
+	// Deb, Archive and OCI are set for the kinds of that name.
+	Deb     *Deb     `json:",omitempty"`
+	Archive *Archive `json:",omitempty"`
+	OCI     *OCI     `json:",omitempty"`
+	Range   fault.Range
+}
+
+// Deb is a compiler in packages of Debian or a relative.
+type Deb struct {
+	// Packages are names of binary packages; empty for those that the
+	// architecture's description names.
+	Packages []string
+	// Suite is a release's name, "bookworm"; empty for the machine's own.
+	Suite string
+}
+
+// Archive is a compiler in an archive, such as vendors ship.
+type Archive struct {
+	// File is an absolute path; empty if it is fetched from URLs.
+	File string
+	URLs []string
+	// SHA256 is 64 hexadecimal digits.
+	SHA256 string
+	// Strip is how many leading folders are left out of names, and Bin the
+	// folder with the compiler, relative to what remains; empty to look in
+	// the usual ones.
+	Strip int
+	Bin   string
+}
+
+// OCI is a compiler in a container image.
+type OCI struct {
+	// Image is a reference to a registry, or the absolute path of an OCI
+	// layout or docker tarball.
+	Image string
+	// Path marks that Image is a path.
+	Path bool
+	// Bin is the folder with the compiler within the image; empty to look in
+	// the usual ones.
+	Bin string
 }
 
 // Busybox is the `busybox` block, or its defaults.

@@ -109,7 +109,7 @@ func TestReferenceIsComplete(t *testing.T) {
 	page := string(text)
 	shapes := []shape{top, busyboxShape, appletsShape, rootfsShape, variableShape, validationShape}
 	for _, kind := range fromKinds {
-		shapes = append(shapes, fromShapes[kind])
+		shapes = append(shapes, shape{attrs: kind.attrs})
 	}
 	for _, kind := range []Kind{Directory, File, Symlink, Device, Overlay} {
 		shapes = append(shapes, entryShapes[kind])

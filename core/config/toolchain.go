@@ -4,26 +4,36 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 )
 
-// fromShapes are the kinds of `from` blocks.
-var fromShapes = map[string]shape{
-	"host": {what: `a from "host" block`},
-	"path": {
-		what: `a from "path" block`,
+// fromKind is a kind of `from` block: the label, what it may hold, and how
+// that becomes a From.
+type fromKind struct {
+	name   string
+	attrs  []attribute
+	decode func(d *decoder, vals values, from *From)
+}
+
+// fromKinds are the kinds there are.
+var fromKinds = []fromKind{
+	{name: "host", decode: func(*decoder, values, *From) {}},
+	{
+		name: "path",
 		attrs: []attribute{
 			{name: "dir", typ: cty.String, required: true, null: true, doc: "It is the compiler's folder."},
-			{name: "prefix", typ: cty.String},
+			prefixAttr,
 		},
+		decode: (*decoder).fromPath,
 	},
 }
 
-// fromKinds are the labels of `from` blocks, for messages.
-var fromKinds = []string{"host", "path"}
+// prefixAttr is an attribute of all kinds that search a folder.
+var prefixAttr = attribute{name: "prefix", typ: cty.String}
 
 var validPrefix = regexp.MustCompile(`^[A-Za-z0-9._+-]*$`)
 
@@ -62,25 +72,38 @@ func wrongDescription(block *hclsyntax.Block, err error) *hcl.Diagnostic {
 
 // from decodes a `from` block.
 func (d *decoder) from(block *hclsyntax.Block, sc *scope) (From, bool) {
-	kind := block.Labels[0]
-	s, ok := fromShapes[kind]
-	if !ok {
-		d.add(problem(block.LabelRanges[0], fmt.Sprintf("Unknown kind %q of a from block", kind),
-			"A compiler can't come from %q.%s", kind, hint(kind, "kinds", fromKinds)))
+	name := block.Labels[0]
+	i := slices.IndexFunc(fromKinds, func(k fromKind) bool { return k.name == name })
+	if i < 0 {
+		var names []string
+		for _, k := range fromKinds {
+			names = append(names, k.name)
+		}
+		d.add(problem(block.LabelRanges[0], fmt.Sprintf("Unknown kind %q of a from block", name),
+			"A compiler can't come from %q.%s", name, hint(name, "kinds", names)))
 		return From{}, false
 	}
-	result := From{Kind: kind, Range: Range(block.DefRange())}
-	vals, _ := d.decode(block, s, sc)
-	if kind == "path" {
-		result.Dir = d.path(vals["dir"], "dir")
-		result.Prefix = vals["prefix"].text()
-		if !validPrefix.MatchString(result.Prefix) {
-			d.add(vals["prefix"].problem("Invalid prefix",
-				"%q can't begin the name of a tool. Write what stands before gcc, such as \"aarch64-linux-gnu-\", and the folder in dir.",
-				result.Prefix))
-		}
-	}
+	kind := fromKinds[i]
+	result := From{Kind: name, Range: Range(block.DefRange())}
+	vals, _ := d.decode(block, shape{what: fmt.Sprintf("a from %q block", name), attrs: kind.attrs}, sc)
+	kind.decode(d, vals, &result)
 	return result, true
+}
+
+// fromPath decodes what a "path" block holds.
+func (d *decoder) fromPath(vals values, from *From) {
+	from.Dir = d.path(vals["dir"], "dir")
+	from.Prefix = d.prefix(vals["prefix"])
+}
+
+// prefix returns the start of the names of a compiler's tools.
+func (d *decoder) prefix(v value) string {
+	text := v.text()
+	if !validPrefix.MatchString(text) {
+		d.add(v.problem("Invalid prefix",
+			"%q can't begin the name of a tool. Write what stands before gcc, such as \"aarch64-linux-gnu-\", and the folder in dir.", text))
+	}
+	return text
 }
 
 // path returns a path attribute as an absolute path, or "" if it isn't given.

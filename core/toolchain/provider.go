@@ -1,0 +1,39 @@
+package toolchain
+
+import (
+	"context"
+
+	"github.com/mkmini/mkmini/core/config"
+	"github.com/mkmini/mkmini/plugins/sdk"
+)
+
+// Provider brings compilers onto the machine, for one kind of `from` block.
+type Provider interface {
+	// Provide returns the absolute path of a folder that holds a compiler:
+	// in it, in its bin or in its usr/bin. The folder stays as it is. The
+	// error says in one clause why there is none.
+	Provide(ctx context.Context, info sdk.ToolchainInfo, from config.From, report Report) (dir string, err error)
+	// Default returns the `from` block that stands for this kind when a
+	// configuration has none, and false if it can't bring a compiler of that
+	// architecture.
+	Default(info sdk.ToolchainInfo) (config.From, bool)
+}
+
+// Report takes reports of a provider's work: done of total bytes, or pieces
+// of work where what doesn't count bytes; total is 0 if it isn't known.
+type Report func(phase string, done, total int, what string)
+
+// from returns the `from` blocks of a request; without any it is the host,
+// and then whatever a provider can bring.
+func (m *Manager) from(req Request) []config.From {
+	if len(req.Toolchain.From) > 0 {
+		return req.Toolchain.From
+	}
+	from := []config.From{{Kind: "host"}}
+	for _, kind := range m.Order {
+		if f, ok := m.Providers[kind].Default(req.Info); ok {
+			from = append(from, f)
+		}
+	}
+	return from
+}
