@@ -41,6 +41,9 @@ type ToolchainInfo struct {
 	KernelArch string `json:"kernel_arch"`
 	// Packages are the Debian packages that hold a cross compiler.
 	Packages []string `json:"packages,omitempty"`
+	// DebianArch is Debian's name of the architecture, as in the names of
+	// packages such as libc6-dev-arm64-cross; empty if Debian has none.
+	DebianArch string `json:"debian_arch,omitempty"`
 	// Places are wildcards of folders outside of PATH in which vendors
 	// install a compiler, for example "/usr/sw/swgcc*/usr/bin".
 	Places []string `json:"places,omitempty"`
@@ -75,6 +78,11 @@ type ELF struct {
 	BigEndian bool `json:"big_endian,omitempty"`
 	// Machines are the accepted values of e_machine.
 	Machines []uint16 `json:"machines"`
+	// Flags is what e_flags of an executable is in the bits that are set in
+	// FlagsMask. It tells ABIs apart that have all else in common, such as
+	// ARM's with floating point in registers and without.
+	FlagsMask uint32 `json:"flags_mask,omitempty"`
+	Flags     uint32 `json:"flags,omitempty"`
 }
 
 // Platform is an OCI platform.

@@ -20,6 +20,7 @@ func Info() sdk.ToolchainInfo {
 		Platform:     sdk.Platform{OS: "linux", Architecture: "arm64"},
 		KernelArch:   "arm64",
 		Packages:     []string{"gcc-aarch64-linux-gnu"},
+		DebianArch:   "arm64",
 		Emulators:    []string{"qemu-aarch64-static", "qemu-aarch64"},
 		CPUFlag:      "-mcpu=",
 		Boot: &sdk.Boot{

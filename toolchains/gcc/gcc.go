@@ -99,18 +99,3 @@ func matchTriplet(patterns []string, target string) bool {
 		return err == nil && ok
 	})
 }
-
-// debianArch returns Debian's name of the architecture.
-func debianArch(p sdk.Platform) string {
-	switch p.Architecture {
-	case "386":
-		return "i386"
-	case "arm":
-		return "armhf"
-	case "ppc64le":
-		return "ppc64el"
-	case "mips64le":
-		return "mips64el"
-	}
-	return p.Architecture
-}

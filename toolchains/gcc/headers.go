@@ -1,6 +1,7 @@
 package gcc
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -158,16 +159,19 @@ func (p *probe) headersMissing(err error, whose, debian string) sdk.Diagnostic {
 // cross says whether the compiler is one of Debian's cross compilers.
 func (p *probe) cross() bool { return strings.HasSuffix(p.pre, "-") }
 
+// debianArch is Debian's name of the architecture, as far as it is known.
+func (p *probe) debianArch() string { return cmp.Or(p.info.DebianArch, p.info.Platform.Architecture) }
+
 func (p *probe) libcPackage() string {
 	if p.cross() {
-		return "libc6-dev-" + debianArch(p.info.Platform) + "-cross"
+		return "libc6-dev-" + p.debianArch() + "-cross"
 	}
 	return "libc6-dev"
 }
 
 func (p *probe) kernelPackage() string {
 	if p.cross() {
-		return "linux-libc-dev-" + debianArch(p.info.Platform) + "-cross"
+		return "linux-libc-dev-" + p.debianArch() + "-cross"
 	}
 	return "linux-libc-dev"
 }

@@ -95,7 +95,7 @@ func (p *probe) header(name string) finding {
 func wantHeader(elf sdk.ELF) string {
 	var all []string
 	for _, machine := range elf.Machines {
-		all = append(all, elfhead.Header{Bits: elf.Bits, BigEndian: elf.BigEndian, Machine: machine}.String())
+		all = append(all, elfhead.Header{Bits: elf.Bits, BigEndian: elf.BigEndian, Machine: machine, Flags: elf.Flags}.String())
 	}
 	return strings.Join(all, " or ")
 }

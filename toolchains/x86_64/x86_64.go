@@ -20,6 +20,7 @@ func Info() sdk.ToolchainInfo {
 		Platform:     sdk.Platform{OS: "linux", Architecture: "amd64"},
 		KernelArch:   "x86_64",
 		Packages:     []string{"gcc-x86-64-linux-gnu"},
+		DebianArch:   "amd64",
 		Emulators:    []string{"qemu-x86_64-static", "qemu-x86_64"},
 		CPUFlag:      "-march=",
 		Boot: &sdk.Boot{

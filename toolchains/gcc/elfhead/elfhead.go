@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/mkmini/mkmini/plugins/sdk"
 )
@@ -28,6 +29,8 @@ type Header struct {
 	Type uint16
 	// Machine is e_machine.
 	Machine uint16
+	// Flags is e_flags, whose meaning depends on the machine.
+	Flags uint32
 	// Interp says that it needs a dynamic linker.
 	Interp bool
 }
@@ -38,7 +41,11 @@ func (h Header) String() string {
 	if h.BigEndian {
 		order = "big-endian"
 	}
-	return fmt.Sprintf("ELF%d %s, machine 0x%x", h.Bits, order, h.Machine)
+	text := fmt.Sprintf("ELF%d %s, machine 0x%x", h.Bits, order, h.Machine)
+	if h.Flags != 0 {
+		text += fmt.Sprintf(", flags 0x%x", h.Flags)
+	}
+	return text
 }
 
 // Matches says whether a file with this header is for an architecture.
@@ -46,12 +53,11 @@ func (h Header) Matches(elf sdk.ELF) bool {
 	if h.Bits != elf.Bits || h.BigEndian != elf.BigEndian {
 		return false
 	}
-	for _, machine := range elf.Machines {
-		if h.Machine == machine {
-			return true
-		}
+	// A linker settles the flags: those of objects may say less.
+	if h.Type != typeObject && h.Flags&elf.FlagsMask != elf.Flags {
+		return false
 	}
-	return false
+	return slices.Contains(elf.Machines, h.Machine)
 }
 
 // ReadFile reads the header of a file.
@@ -71,7 +77,10 @@ func ReadFile(name string) (Header, error) {
 // Program header types, and the sizes and offsets of fields that differ
 // between 32 and 64 bits.
 const (
+	typeObject = 1
 	ptInterp   = 3
+	flags32At  = 36
+	flags64At  = 48
 	machineAt  = 18
 	identSize  = 16
 	head32Size = 52
@@ -111,6 +120,10 @@ func Read(r io.ReaderAt) (Header, error) {
 	}
 	h.Type = order.Uint16(head[identSize:])
 	h.Machine = order.Uint16(head[machineAt:])
+	h.Flags = order.Uint32(head[flags32At:])
+	if h.Bits == 64 {
+		h.Flags = order.Uint32(head[flags64At:])
+	}
 	h.Interp, err = hasInterp(r, order, head, h.Bits)
 	return h, err
 }

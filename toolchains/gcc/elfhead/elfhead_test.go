@@ -43,7 +43,7 @@ func file(bits int, order byteOrder, machine uint16, types ...uint32) []byte {
 		b = order.AppendUint32(b, 52)
 		b = order.AppendUint32(b, 0)
 	}
-	b = order.AppendUint32(b, 0)
+	b = order.AppendUint32(b, 0x5000400)
 	b = order.AppendUint16(b, uint16(bits)) // e_ehsize, not read
 	b = order.AppendUint16(b, 8)
 	b = order.AppendUint16(b, uint16(len(types)))
@@ -61,10 +61,10 @@ func TestRead(t *testing.T) {
 		data []byte
 		want elfhead.Header
 	}{
-		{"sw64", file(64, binary.LittleEndian, 0x9916, 1), elfhead.Header{Bits: 64, Type: 2, Machine: 0x9916}},
-		{"alpha", file(64, binary.LittleEndian, 0x9026), elfhead.Header{Bits: 64, Type: 2, Machine: 0x9026}},
-		{"s390x, dynamic", file(64, binary.BigEndian, 22, 1, 6, 3), elfhead.Header{Bits: 64, BigEndian: true, Type: 2, Machine: 22, Interp: true}},
-		{"arm", file(32, binary.LittleEndian, 40, 1, 3), elfhead.Header{Bits: 32, Type: 2, Machine: 40, Interp: true}},
+		{"sw64", file(64, binary.LittleEndian, 0x9916, 1), elfhead.Header{Bits: 64, Type: 2, Flags: 0x5000400, Machine: 0x9916}},
+		{"alpha", file(64, binary.LittleEndian, 0x9026), elfhead.Header{Bits: 64, Type: 2, Flags: 0x5000400, Machine: 0x9026}},
+		{"s390x, dynamic", file(64, binary.BigEndian, 22, 1, 6, 3), elfhead.Header{Bits: 64, BigEndian: true, Type: 2, Flags: 0x5000400, Machine: 22, Interp: true}},
+		{"arm", file(32, binary.LittleEndian, 40, 1, 3), elfhead.Header{Bits: 32, Type: 2, Flags: 0x5000400, Machine: 40, Interp: true}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -111,6 +111,25 @@ func TestMatches(t *testing.T) {
 	for _, test := range tests {
 		if got := test.header.Matches(sw64); got != test.want {
 			t.Errorf("%v matches sw64: %v, want %v", test.header, got, test.want)
+		}
+	}
+}
+
+func TestMatchesFlags(t *testing.T) {
+	hard := sdk.ELF{Bits: 32, Machines: []uint16{40}, FlagsMask: 0x600, Flags: 0x400}
+	tests := []struct {
+		name   string
+		header elfhead.Header
+		want   bool
+	}{
+		{"hard float", elfhead.Header{Bits: 32, Type: 2, Machine: 40, Flags: 0x5000400}, true},
+		{"soft float", elfhead.Header{Bits: 32, Type: 2, Machine: 40, Flags: 0x5000200}, false},
+		{"soft float, at any address", elfhead.Header{Bits: 32, Type: 3, Machine: 40, Flags: 0x5000200}, false},
+		{"an object, which says nothing of it", elfhead.Header{Bits: 32, Type: 1, Machine: 40, Flags: 0x5000000}, true},
+	}
+	for _, test := range tests {
+		if got := test.header.Matches(hard); got != test.want {
+			t.Errorf("%s: %v matches: %v, want %v", test.name, test.header, got, test.want)
 		}
 	}
 }

@@ -611,7 +611,10 @@ type Elf struct {
 	Bits      int64                  `protobuf:"varint,1,opt,name=bits,proto3" json:"bits,omitempty"`
 	BigEndian bool                   `protobuf:"varint,2,opt,name=big_endian,json=bigEndian,proto3" json:"big_endian,omitempty"`
 	// e_machine; 16 bits each.
-	Machines      []uint32 `protobuf:"varint,3,rep,packed,name=machines,proto3" json:"machines,omitempty"`
+	Machines []uint32 `protobuf:"varint,3,rep,packed,name=machines,proto3" json:"machines,omitempty"`
+	// What e_flags of executables is where flags_mask has ones.
+	FlagsMask     uint32 `protobuf:"varint,4,opt,name=flags_mask,json=flagsMask,proto3" json:"flags_mask,omitempty"`
+	Flags         uint32 `protobuf:"varint,5,opt,name=flags,proto3" json:"flags,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -665,6 +668,20 @@ func (x *Elf) GetMachines() []uint32 {
 		return x.Machines
 	}
 	return nil
+}
+
+func (x *Elf) GetFlagsMask() uint32 {
+	if x != nil {
+		return x.FlagsMask
+	}
+	return 0
+}
+
+func (x *Elf) GetFlags() uint32 {
+	if x != nil {
+		return x.Flags
+	}
+	return 0
 }
 
 type DescribeToolchainRequest struct {
@@ -805,6 +822,7 @@ type ToolchainInfo struct {
 	// Wildcards of triplets of other architectures, and why they aren't ours.
 	Lookalikes    map[string]string `protobuf:"bytes,16,rep,name=lookalikes,proto3" json:"lookalikes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	CpuFlag       string            `protobuf:"bytes,17,opt,name=cpu_flag,json=cpuFlag,proto3" json:"cpu_flag,omitempty"`
+	DebianArch    string            `protobuf:"bytes,18,opt,name=debian_arch,json=debianArch,proto3" json:"debian_arch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -954,6 +972,13 @@ func (x *ToolchainInfo) GetLookalikes() map[string]string {
 func (x *ToolchainInfo) GetCpuFlag() string {
 	if x != nil {
 		return x.CpuFlag
+	}
+	return ""
+}
+
+func (x *ToolchainInfo) GetDebianArch() string {
+	if x != nil {
+		return x.DebianArch
 	}
 	return ""
 }
@@ -2210,17 +2235,20 @@ const file_mkmini_v1_plugin_proto_rawDesc = "" +
 	"\aconsole\x18\x03 \x01(\tR\aconsole\x12\x1d\n" +
 	"\n" +
 	"memory_mib\x18\x04 \x01(\x03R\tmemoryMib\x12\x1b\n" +
-	"\tno_initrd\x18\x05 \x01(\bR\bnoInitrd\"T\n" +
+	"\tno_initrd\x18\x05 \x01(\bR\bnoInitrd\"\x89\x01\n" +
 	"\x03Elf\x12\x12\n" +
 	"\x04bits\x18\x01 \x01(\x03R\x04bits\x12\x1d\n" +
 	"\n" +
 	"big_endian\x18\x02 \x01(\bR\tbigEndian\x12\x1a\n" +
-	"\bmachines\x18\x03 \x03(\rR\bmachines\"\x1a\n" +
+	"\bmachines\x18\x03 \x03(\rR\bmachines\x12\x1d\n" +
+	"\n" +
+	"flags_mask\x18\x04 \x01(\rR\tflagsMask\x12\x14\n" +
+	"\x05flags\x18\x05 \x01(\rR\x05flags\"\x1a\n" +
 	"\x18DescribeToolchainRequest\"\x94\x01\n" +
 	"\x19DescribeToolchainResponse\x125\n" +
 	"\x04info\x18\x01 \x01(\v2\x1f.mkmini.plugin.v1.ToolchainInfoH\x00R\x04info\x125\n" +
 	"\afailure\x18\x02 \x01(\v2\x19.mkmini.plugin.v1.FailureH\x00R\afailureB\t\n" +
-	"\aoutcome\"\xa8\x06\n" +
+	"\aoutcome\"\xc9\x06\n" +
 	"\rToolchainInfo\x12\x12\n" +
 	"\x04arch\x18\x01 \x01(\tR\x04arch\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x12\x1a\n" +
@@ -2244,7 +2272,9 @@ const file_mkmini_v1_plugin_proto_rawDesc = "" +
 	"\n" +
 	"lookalikes\x18\x10 \x03(\v2/.mkmini.plugin.v1.ToolchainInfo.LookalikesEntryR\n" +
 	"lookalikes\x12\x19\n" +
-	"\bcpu_flag\x18\x11 \x01(\tR\acpuFlag\x1a;\n" +
+	"\bcpu_flag\x18\x11 \x01(\tR\acpuFlag\x12\x1f\n" +
+	"\vdebian_arch\x18\x12 \x01(\tR\n" +
+	"debianArch\x1a;\n" +
 	"\rSettingsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a=\n" +
