@@ -15,6 +15,15 @@ import (
 	"github.com/mkmini/mkmini/plugins/rootfs"
 	"github.com/mkmini/mkmini/plugins/sdk"
 	"github.com/mkmini/mkmini/toolchains/aarch64"
+	"github.com/mkmini/mkmini/toolchains/alpha"
+	"github.com/mkmini/mkmini/toolchains/armv5"
+	"github.com/mkmini/mkmini/toolchains/armv7"
+	"github.com/mkmini/mkmini/toolchains/i686"
+	"github.com/mkmini/mkmini/toolchains/loongarch64"
+	"github.com/mkmini/mkmini/toolchains/mips64el"
+	"github.com/mkmini/mkmini/toolchains/ppc64le"
+	"github.com/mkmini/mkmini/toolchains/riscv64"
+	"github.com/mkmini/mkmini/toolchains/s390x"
 	"github.com/mkmini/mkmini/toolchains/sw64"
 	"github.com/mkmini/mkmini/toolchains/x86_64"
 )
@@ -31,6 +40,15 @@ func Plugins() []sdk.Plugin {
 		{Name: "sw64", Version: version, Toolchain: sw64.New()},
 		{Name: "aarch64", Version: version, Toolchain: aarch64.New()},
 		{Name: "x86_64", Version: version, Toolchain: x86_64.New()},
+		{Name: "armv7", Version: version, Toolchain: armv7.New()},
+		{Name: "armv5", Version: version, Toolchain: armv5.New()},
+		{Name: "i686", Version: version, Toolchain: i686.New()},
+		{Name: "riscv64", Version: version, Toolchain: riscv64.New()},
+		{Name: "ppc64le", Version: version, Toolchain: ppc64le.New()},
+		{Name: "s390x", Version: version, Toolchain: s390x.New()},
+		{Name: "mips64el", Version: version, Toolchain: mips64el.New()},
+		{Name: "loongarch64", Version: version, Toolchain: loongarch64.New()},
+		{Name: "alpha", Version: version, Toolchain: alpha.New()},
 		{Name: "docker", Version: version, Exporter: docker.New()},
 		{Name: "oci", Version: version, Exporter: oci.New()},
 		{Name: "rootfs", Version: version, Exporter: rootfs.New()},

@@ -1,6 +1,8 @@
 package builtin
 
 import (
+	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -20,6 +22,78 @@ func TestPluginsDescribeThemselves(t *testing.T) {
 	slices.Sort(names)
 	if len(slices.Compact(names)) != len(Plugins()) {
 		t.Errorf("a name is there twice: %v", Names())
+	}
+}
+
+// TestReference holds the table of architectures against their data.
+func TestReference(t *testing.T) {
+	const name = "../../docs/reference/architectures.md"
+	page, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := 0
+	for _, p := range Plugins() {
+		if p.Toolchain == nil {
+			continue
+		}
+		info, err := p.Toolchain.Describe(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows++
+		packages := "none"
+		if len(info.Packages) > 0 {
+			packages = strings.Join(info.Packages, ", ")
+		}
+		row := fmt.Sprintf("| `%s` | %s | `%s` | %s | %s | %s | %s | `%s` |\n", p.Name, info.Description, info.Triplets[0], info.Platform,
+			machine(info.ELF.Machines[0]), packages, strings.TrimSuffix(info.Emulators[0], "-static"),
+			strings.Join(append([]string{info.Boot.System}, info.Boot.Args...), " "))
+		if !strings.Contains(string(page), row) {
+			t.Errorf("%s lacks the row\n%s", name, row)
+		}
+	}
+	if got := strings.Count(string(page), "\n| `"); got != rows {
+		t.Errorf("%s has %d rows for %d architectures", name, got, rows)
+	}
+}
+
+func machine(number uint16) string {
+	if number > 999 {
+		return fmt.Sprintf("0x%x", number)
+	}
+	return fmt.Sprint(number)
+}
+
+// TestArchitecturesDiffer refuses two toolchains that take one and the same
+// executable or image for theirs.
+func TestArchitecturesDiffer(t *testing.T) {
+	executables, platforms := map[string]string{}, map[string]string{}
+	for _, p := range Plugins() {
+		if p.Toolchain == nil {
+			continue
+		}
+		info, err := p.Toolchain.Describe(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Platform.OS != "linux" || info.KernelArch == "" || len(info.Emulators) == 0 || len(info.HostMachines) == 0 {
+			t.Errorf("%s lacks something: %+v", p.Name, info)
+		}
+		if (info.DebianArch == "") != (len(info.Packages) == 0) {
+			t.Errorf("%s has packages %q of Debian's architecture %q", p.Name, info.Packages, info.DebianArch)
+		}
+		for _, m := range info.ELF.Machines {
+			id := fmt.Sprint(info.ELF.Bits, info.ELF.BigEndian, m, info.ELF.Flags)
+			if other := executables[id]; other != "" {
+				t.Errorf("%s and %s make the same executables", other, p.Name)
+			}
+			executables[id] = p.Name
+		}
+		if other := platforms[info.Platform.String()]; other != "" {
+			t.Errorf("%s and %s make images for the same platform", other, p.Name)
+		}
+		platforms[info.Platform.String()] = p.Name
 	}
 }
 
