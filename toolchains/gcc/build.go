@@ -126,7 +126,7 @@ func (b *build) plan(ctx context.Context) error {
 	group.Go(func() { tree, treeErr = kconfig.Load(b.src) })
 	group.Go(func() { applets, appletErr = applet.Load(b.src) })
 	group.Go(func() { b.unlike, unlikeErr = unlikePCH(b.src) })
-	group.Go(func() { macros = b.headerMacros(ctx) })
+	group.Go(func() { macros = b.headerMacros(ctx, b.req.Compiler.CC, b.flags.compile) })
 	group.Wait()
 	for _, err := range []error{treeErr, appletErr, unlikeErr} {
 		if err != nil {
@@ -141,30 +141,12 @@ func (b *build) plan(ctx context.Context) error {
 	s := situation{version: parseVersion(b.req.Version), kernelArch: b.info.KernelArch, macros: macros}
 	for _, fact := range b.req.Compiler.Facts {
 		if fact.Name == "libc" {
-			name, number, _ := strings.Cut(fact.Value, " ")
-			s.libc, s.libcVersion = name, parseVersion(number)
+			s.libc, s.libcVersion = parseLibc(fact.Value)
 		}
 	}
 	var err error
 	b.request, err = newRequest(b.req, b.info, s, tree, applets)
 	return err
-}
-
-// headerMacros returns the macros that breakages look for, as far as the
-// compiler's headers have them.
-func (b *build) headerMacros(ctx context.Context) map[string]string {
-	found := map[string]string{}
-	for _, one := range breakages {
-		if one.header == "" {
-			continue
-		}
-		source := fmt.Sprintf("#include <%s>\n", one.header)
-		h, err := b.preprocess(ctx, b.req.Compiler.CC, b.flags.compile, one.name, source)
-		if value, ok := h.macros[one.macro]; ok && err == nil {
-			found[one.macro] = value
-		}
-	}
-	return found
 }
 
 // make runs busybox's makefiles in the object folder. What they print goes to

@@ -102,6 +102,28 @@ func libcVersion(macros map[string]string, target string) string {
 	return "musl"
 }
 
+// parseLibc reads what the probe says of a C library.
+func parseLibc(value string) (name string, number version) {
+	name, text, _ := strings.Cut(value, " ")
+	return name, parseVersion(text)
+}
+
+// headerMacros returns the macros that breakages look for, as far as a
+// compiler's headers have them.
+func (t tools) headerMacros(ctx context.Context, cc string, flags []string) map[string]string {
+	found := map[string]string{}
+	for _, one := range breakages {
+		if one.header == "" {
+			continue
+		}
+		h, err := t.preprocess(ctx, cc, flags, one.name, fmt.Sprintf("#include <%s>\n", one.header))
+		if value, ok := h.macros[one.macro]; ok && err == nil {
+			found[one.macro] = value
+		}
+	}
+	return found
+}
+
 // kernelHeaders says which version of Linux the compiler's headers describe.
 func (p *probe) kernelHeaders(ctx context.Context) finding {
 	h, err := p.preprocess(ctx, p.cc, p.flags.compile, "kernel", "#include <linux/version.h>\n")
@@ -117,7 +139,7 @@ func (p *probe) kernelHeaders(ctx context.Context) finding {
 }
 
 // macros says which of the compiler's own macros name the architecture.
-func (p *probe) macros(ctx context.Context, target string) finding {
+func (p *probe) macros(ctx context.Context, target string) (finding, map[string]string) {
 	h, err := p.preprocess(ctx, p.cc, p.flags.compile, "macros", "\n")
 	if err != nil {
 		problem := sdk.Diagnostic{
@@ -132,7 +154,7 @@ func (p *probe) macros(ctx context.Context, target string) finding {
 		case p.flags.own:
 			problem.Path = []string{"attributes", "cflags"}
 		}
-		return fail("macros", "none", problem)
+		return fail("macros", "none", problem), nil
 	}
 	machine, _, _ := strings.Cut(target, "-")
 	var names []string
@@ -142,9 +164,9 @@ func (p *probe) macros(ctx context.Context, target string) finding {
 		}
 	}
 	if len(names) == 0 {
-		return ok("macros", "none that name "+machine)
+		return ok("macros", "none that name "+machine), h.macros
 	}
-	return ok("macros", strings.Join(names, " "))
+	return ok("macros", strings.Join(names, " ")), h.macros
 }
 
 func (p *probe) headersMissing(err error, whose, debian string) sdk.Diagnostic {

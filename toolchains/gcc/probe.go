@@ -68,24 +68,29 @@ func (t *Toolchain) Probe(ctx context.Context, req sdk.ProbeRequest) (sdk.Compil
 		return c, err
 	}
 	// If it refuses its options, all other checks fail for that reason.
-	macros := p.macros(ctx, c.Target)
-	if macros.problem != nil {
-		return c, take(&c, []finding{macros})
+	naming, macros := p.macros(ctx, c.Target)
+	if naming.problem != nil {
+		return c, take(&c, []finding{naming})
 	}
-	return c, p.examine(ctx, &c, macros)
+	return c, p.examine(ctx, &c, naming, macros)
 }
 
 // examine does all checks of a compiler that is known to run and to be for
 // the right architecture, side by side.
-func (p *probe) examine(ctx context.Context, c *sdk.Compiler, macros finding) error {
+func (p *probe) examine(ctx context.Context, c *sdk.Compiler, naming finding, macros map[string]string) error {
 	var libc, kernel, elf, static, run finding
+	var headers map[string]string
 	var emulator []string
 	var canRun bool
 	checks := []func() finding{
 		func() finding { return p.sysroot(ctx) },
 		func() finding { libc = p.libc(ctx, c.Target); return libc },
 		func() finding { kernel = p.kernelHeaders(ctx); return kernel },
-		func() finding { return macros },
+		func() finding { return naming },
+		func() finding { return p.processor(ctx) },
+		func() finding { return p.processors(ctx) },
+		func() finding { return p.c99(ctx) },
+		func() finding { return p.largeFiles(ctx) },
 		func() finding {
 			elf, static, run, emulator, canRun = p.hello(ctx)
 			return elf
@@ -93,6 +98,7 @@ func (p *probe) examine(ctx context.Context, c *sdk.Compiler, macros finding) er
 		func() finding { return p.binutils() },
 		func() finding { return p.hostTools(ctx) },
 		func() finding { return p.files(ctx) },
+		func() finding { headers = p.headerMacros(ctx, p.cc, p.flags.compile); return finding{} },
 	}
 	found := make([]finding, len(checks))
 	var group sync.WaitGroup
@@ -103,7 +109,12 @@ func (p *probe) examine(ctx context.Context, c *sdk.Compiler, macros finding) er
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	found = slices.Insert(found, 5, static, run)
+	found = slices.Insert(found, slices.IndexFunc(found, func(f finding) bool { return f.fact.Name == "elf" })+1, static, run)
+	s := situation{kernelArch: p.info.KernelArch, macros: headers}
+	s.libc, s.libcVersion = parseLibc(libc.fact.Value)
+	if libc.problem == nil && kernel.problem == nil {
+		found = append(found, known(combination{target: c.Target, platform: p.info.Platform, link: p.flags.link, macros: macros}, s)...)
+	}
 	err := take(c, found)
 	c.Emulator, c.CanRun = emulator, canRun
 	c.Version += ", " + libc.fact.Value + ", linux headers " + kernel.fact.Value

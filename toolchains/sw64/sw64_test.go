@@ -41,7 +41,8 @@ func TestProbeOfTheStandIn(t *testing.T) {
 	}
 	want := map[string]sdk.Status{
 		"runs": sdk.OK, "version": sdk.OK, "target": sdk.OK, "sysroot": sdk.OK, "libc": sdk.OK, "kernel_headers": sdk.OK,
-		"macros": sdk.OK, "elf": sdk.OK, "static_link": sdk.OK, "static_run": sdk.Skipped, "tools": sdk.OK, "host_tools": sdk.OK,
+		"macros": sdk.OK, "cpu": sdk.OK, "cpus": sdk.OK, "c99": sdk.OK, "large_files": sdk.OK, "known_problems": sdk.OK,
+		"elf": sdk.OK, "static_link": sdk.OK, "static_run": sdk.Skipped, "tools": sdk.OK, "host_tools": sdk.OK,
 	}
 	got := map[string]sdk.Status{}
 	for _, fact := range c.Facts {
