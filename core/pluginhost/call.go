@@ -2,6 +2,7 @@ package pluginhost
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -39,6 +40,21 @@ func (t *toolchain) Build(ctx context.Context, req sdk.BuildRequest, progress sd
 		return result, t.explain(ctx, "build", err)
 	}
 	return result, t.answer("build", checkBuild(req.OutDir, result))
+}
+
+var _ sdk.LibcBuilder = (*toolchain)(nil)
+
+// BuildLibc implements sdk.LibcBuilder, for plugins that do.
+func (t *toolchain) BuildLibc(ctx context.Context, req sdk.LibcRequest, progress sdk.Progress) (sdk.LibcResult, error) {
+	builder, ok := t.process.toolchain.(sdk.LibcBuilder)
+	if !ok {
+		return sdk.LibcResult{}, t.answer("build libc", errors.New("it has no such call"))
+	}
+	result, err := builder.BuildLibc(ctx, req, progress)
+	if err != nil {
+		return result, t.explain(ctx, "build libc", err)
+	}
+	return result, t.answer("build libc", checkLibc(req.OutDir, result))
 }
 
 // exporter calls a plugin, explains failures and checks results.
@@ -108,6 +124,25 @@ func checkBuild(outDir string, r sdk.BuildResult) error {
 	}
 	if err := checkOutput(root, r.Config, 0); err != nil {
 		return err
+	}
+	if r.Log != "" {
+		if err := checkOutput(root, r.Log, 0); err != nil {
+			return err
+		}
+	}
+	return checkFacts(r.Facts)
+}
+
+func checkLibc(outDir string, r sdk.LibcResult) error {
+	root, err := os.OpenRoot(outDir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	for _, dir := range []string{r.Dir, path.Join(r.Dir, "include"), path.Join(r.Dir, "lib")} {
+		if err := checkOutput(root, dir, fs.ModeDir); err != nil {
+			return err
+		}
 	}
 	if r.Log != "" {
 		if err := checkOutput(root, r.Log, 0); err != nil {

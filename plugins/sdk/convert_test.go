@@ -73,6 +73,9 @@ func TestConvertersRoundTrip(t *testing.T) {
 	t.Run("BuildResult", func(t *testing.T) {
 		roundTrip(t, func(r *BuildResult) { severities(r.Warnings) }, buildResultToProto, buildResultFromProto)
 	})
+	t.Run("LibcResult", func(t *testing.T) {
+		roundTrip(t, func(r *LibcResult) { severities(r.Warnings) }, libcResultToProto, libcResultFromProto)
+	})
 	t.Run("Image", func(t *testing.T) {
 		roundTrip(t, func(*Image) {}, imageToProto, imageFromProto)
 	})
@@ -103,7 +106,14 @@ func TestRequestsRoundTrip(t *testing.T) {
 	if diff := cmp.Diff(export, exportRequestFromProto(exportRequestToProto(export))); diff != "" {
 		t.Errorf("ExportRequest (-want +got):\n%s", diff)
 	}
-	for _, empty := range []any{build, export} {
+	libc := LibcRequest{
+		Compiler: Compiler{CC: "/usr/bin/gcc", CanRun: true}, Attributes: []byte(`{"cpu":"ev67"}`),
+		Name: "musl", Version: "1.2.3", SourceDir: "/s", WorkDir: "/w", OutDir: "/o", Jobs: 3,
+	}
+	if diff := cmp.Diff(libc, libcRequestFromProto(libcRequestToProto(libc))); diff != "" {
+		t.Errorf("LibcRequest (-want +got):\n%s", diff)
+	}
+	for _, empty := range []any{build, export, libc} {
 		if field := zeroField(empty); field != "" {
 			t.Errorf("%T: the test says nothing of field %s", empty, field)
 		}

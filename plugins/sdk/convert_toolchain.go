@@ -28,6 +28,7 @@ func toolchainInfoToProto(i ToolchainInfo) *pluginv1.ToolchainInfo {
 		Cflags:     i.CFlags,
 		Ldflags:    i.LDFlags,
 		Settings:   i.Settings,
+		Musl:       i.Musl,
 		Boot:       bootToProto(i.Boot),
 		Attributes: each(i.Attributes, attributeToProto),
 	}
@@ -57,6 +58,7 @@ func toolchainInfoFromProto(i *pluginv1.ToolchainInfo) ToolchainInfo {
 		CFlags:     i.GetCflags(),
 		LDFlags:    i.GetLdflags(),
 		Settings:   i.GetSettings(),
+		Musl:       i.GetMusl(),
 		Boot:       bootFromProto(i.GetBoot()),
 		Attributes: each(i.GetAttributes(), attributeFromProto),
 	}
@@ -67,6 +69,7 @@ func probeRequestToProto(r ProbeRequest) *pluginv1.ProbeRequest {
 		Cc:             r.CC,
 		Prefix:         r.Prefix,
 		AttributesJson: r.Attributes,
+		Libc:           r.Libc,
 		WorkDir:        r.WorkDir,
 	}
 }
@@ -76,6 +79,7 @@ func probeRequestFromProto(r *pluginv1.ProbeRequest) ProbeRequest {
 		CC:         r.GetCc(),
 		Prefix:     r.GetPrefix(),
 		Attributes: rawJSON(r.GetAttributesJson()),
+		Libc:       r.GetLibc(),
 		WorkDir:    r.GetWorkDir(),
 	}
 }
@@ -84,6 +88,7 @@ func compilerToProto(c Compiler) *pluginv1.Compiler {
 	return &pluginv1.Compiler{
 		Cc:       c.CC,
 		Prefix:   c.Prefix,
+		Libc:     c.Libc,
 		Target:   text(c.Target),
 		Version:  text(c.Version),
 		Emulator: c.Emulator,
@@ -97,6 +102,7 @@ func compilerFromProto(c *pluginv1.Compiler) Compiler {
 	return Compiler{
 		CC:       c.GetCc(),
 		Prefix:   c.GetPrefix(),
+		Libc:     c.GetLibc(),
 		Target:   c.GetTarget(),
 		Version:  c.GetVersion(),
 		Emulator: c.GetEmulator(),

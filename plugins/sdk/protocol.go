@@ -77,11 +77,14 @@ var _ plugin.GRPCPlugin = (*toolchainPlugin)(nil)
 
 func (p *toolchainPlugin) GRPCServer(_ *plugin.GRPCBroker, s *grpc.Server) error {
 	pluginv1.RegisterToolchainServer(s, &toolchainServer{impl: p.impl, calls: p.calls})
+	if builder, ok := p.impl.(LibcBuilder); ok {
+		pluginv1.RegisterLibcBuilderServer(s, &libcServer{impl: builder, calls: p.calls})
+	}
 	return nil
 }
 
 func (p *toolchainPlugin) GRPCClient(_ context.Context, _ *plugin.GRPCBroker, conn *grpc.ClientConn) (any, error) {
-	return &toolchainClient{rpc: pluginv1.NewToolchainClient(conn), caller: newCaller(conn)}, nil
+	return newToolchainClient(conn), nil
 }
 
 // exporterPlugin makes an Exporter known to go-plugin. The host's has no

@@ -25,6 +25,7 @@ type stand struct {
 	probe  func(context.Context, ProbeRequest) (Compiler, error)
 	build  func(context.Context, BuildRequest, Progress) (BuildResult, error)
 	export func(context.Context, ExportRequest, Progress) (ExportResult, error)
+	libc   func(context.Context, LibcRequest, Progress) (LibcResult, error)
 }
 
 func (s stand) Describe(context.Context) (ToolchainInfo, error) { return s.info, nil }
@@ -33,6 +34,10 @@ func (s stand) Probe(ctx context.Context, r ProbeRequest) (Compiler, error) { re
 
 func (s stand) Build(ctx context.Context, r BuildRequest, p Progress) (BuildResult, error) {
 	return s.build(ctx, r, p)
+}
+
+func (s stand) BuildLibc(ctx context.Context, r LibcRequest, p Progress) (LibcResult, error) {
+	return s.libc(ctx, r, p)
 }
 
 type standExporter struct{ stand }
@@ -52,6 +57,7 @@ func connect(t *testing.T, s stand) (Toolchain, Exporter, *calls) {
 	listener := bufconn.Listen(1 << 16)
 	server := (&server{calls: running}).start(nil)
 	pluginv1.RegisterToolchainServer(server, &toolchainServer{impl: s, calls: running})
+	pluginv1.RegisterLibcBuilderServer(server, &libcServer{impl: s, calls: running})
 	pluginv1.RegisterExporterServer(server, &exporterServer{impl: standExporter{s}, calls: running})
 	go server.Serve(listener)
 	t.Cleanup(server.Stop)
@@ -62,7 +68,7 @@ func connect(t *testing.T, s stand) (Toolchain, Exporter, *calls) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	return &toolchainClient{rpc: pluginv1.NewToolchainClient(conn), caller: newCaller(conn)},
+	return newToolchainClient(conn),
 		&exporterClient{rpc: pluginv1.NewExporterClient(conn), caller: newCaller(conn)}, running
 }
 
@@ -70,6 +76,7 @@ func TestCalls(t *testing.T) {
 	info := ToolchainInfo{Arch: "sw64", ELF: ELF{Bits: 64, Machines: []uint16{0x9916}}}
 	compiler := Compiler{CC: "/cc", Facts: []Fact{{Name: "target", Status: OK}}}
 	result := BuildResult{Tree: "tree", Applets: []string{"ls"}}
+	library := LibcResult{Dir: "musl", Facts: []Fact{{Name: "libc", Value: "musl 1.2.3", Status: OK}}}
 	artifacts := ExportResult{Artifacts: []Artifact{{Path: "a.tar", Format: "tar"}}}
 	toolchain, exporter, _ := connect(t, stand{
 		info:  info,
@@ -79,6 +86,10 @@ func TestCalls(t *testing.T) {
 			return result, nil
 		},
 		export: func(context.Context, ExportRequest, Progress) (ExportResult, error) { return artifacts, nil },
+		libc: func(_ context.Context, r LibcRequest, p Progress) (LibcResult, error) {
+			p(Report{Phase: "compile", Message: r.Version})
+			return library, nil
+		},
 	})
 
 	if got, err := toolchain.Describe(t.Context()); err != nil || !cmp.Equal(got, info) {
@@ -98,6 +109,14 @@ func TestCalls(t *testing.T) {
 	if diff := cmp.Diff([]Report{{Phase: "compile", Done: 1, Total: 2, Message: "1.36.1"}}, reports); diff != "" {
 		t.Errorf("reports (-want +got):\n%s", diff)
 	}
+	reports = nil
+	musl, err := toolchain.(LibcBuilder).BuildLibc(t.Context(), LibcRequest{Version: "1.2.3"}, func(r Report) { reports = append(reports, r) })
+	if err != nil || !cmp.Equal(musl, library) {
+		t.Errorf("BuildLibc = %+v, %v", musl, err)
+	}
+	if diff := cmp.Diff([]Report{{Phase: "compile", Message: "1.2.3"}}, reports); diff != "" {
+		t.Errorf("reports (-want +got):\n%s", diff)
+	}
 	if got, err := exporter.Export(t.Context(), ExportRequest{}, nil); err != nil || !cmp.Equal(got, artifacts) {
 		t.Errorf("Export = %+v, %v", got, err)
 	}
@@ -110,13 +129,17 @@ func TestCallsFail(t *testing.T) {
 		build: func(context.Context, BuildRequest, Progress) (BuildResult, error) {
 			return BuildResult{}, diagnostics
 		},
+		libc: func(context.Context, LibcRequest, Progress) (LibcResult, error) {
+			return LibcResult{}, diagnostics
+		},
 		export: func(context.Context, ExportRequest, Progress) (ExportResult, error) {
 			return ExportResult{}, errors.New("disk on fire")
 		},
 	})
 	_, probe := toolchain.Probe(t.Context(), ProbeRequest{})
 	_, build := toolchain.Build(t.Context(), BuildRequest{}, nil)
-	for name, err := range map[string]error{"Probe": probe, "Build": build} {
+	_, libc := toolchain.(LibcBuilder).BuildLibc(t.Context(), LibcRequest{}, nil)
+	for name, err := range map[string]error{"Probe": probe, "Build": build, "BuildLibc": libc} {
 		var got Diagnostics
 		if !errors.As(err, &got) || !cmp.Equal(got, diagnostics) {
 			t.Errorf("%s: %v", name, err)

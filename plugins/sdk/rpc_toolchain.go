@@ -74,10 +74,17 @@ func (s *toolchainServer) Build(req *pluginv1.BuildRequest, stream grpc.ServerSt
 // toolchainClient is a Toolchain in the host.
 type toolchainClient struct {
 	rpc    pluginv1.ToolchainClient
+	libc   pluginv1.LibcBuilderClient
 	caller caller
 }
 
 var _ Toolchain = (*toolchainClient)(nil)
+
+func newToolchainClient(conn *grpc.ClientConn) *toolchainClient {
+	return &toolchainClient{
+		rpc: pluginv1.NewToolchainClient(conn), libc: pluginv1.NewLibcBuilderClient(conn), caller: newCaller(conn),
+	}
+}
 
 func (c *toolchainClient) Describe(ctx context.Context) (info ToolchainInfo, err error) {
 	err = c.caller.run(ctx, func(ctx context.Context) error {

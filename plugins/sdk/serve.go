@@ -64,6 +64,9 @@ func (p Plugin) Manifest(ctx context.Context) (Manifest, error) {
 		if err != nil {
 			return m, fmt.Errorf("describe toolchain %s: %w", p.Name, err)
 		}
+		if _, ok := p.Toolchain.(LibcBuilder); info.Musl != "" && !ok {
+			return m, fmt.Errorf("describe toolchain %s: it names musl's architecture %q, and is no LibcBuilder", p.Name, info.Musl)
+		}
 		m.Toolchain = &info
 	}
 	if p.Exporter != nil {

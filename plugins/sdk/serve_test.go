@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"os"
@@ -74,6 +75,25 @@ func TestRunByHand(t *testing.T) {
 		}
 	}
 }
+
+func TestManifestOfMuslWithoutBuilder(t *testing.T) {
+	p := Plugin{Name: "lean", Toolchain: bare{info: ToolchainInfo{Arch: "lean", Musl: "lean"}}}
+	if _, err := p.Manifest(t.Context()); err == nil {
+		t.Error("a toolchain that can't build musl says that it can")
+	}
+	p.Toolchain = stand{info: ToolchainInfo{Arch: "lean", Musl: "lean"}}
+	if _, err := p.Manifest(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// bare is a Toolchain with no further ability.
+type bare struct {
+	Toolchain
+	info ToolchainInfo
+}
+
+func (b bare) Describe(context.Context) (ToolchainInfo, error) { return b.info, nil }
 
 func TestManifestOfNothing(t *testing.T) {
 	if _, err := (Plugin{Name: "empty"}).Manifest(t.Context()); err == nil {

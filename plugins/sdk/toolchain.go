@@ -62,6 +62,10 @@ type ToolchainInfo struct {
 	// Settings are busybox symbols, without CONFIG_, that this architecture
 	// needs set, in kconfig's notation: "y", "n", "42", "\"text\"".
 	Settings map[string]string `json:"settings,omitempty"`
+	// Musl is what musl calls this architecture, for example "powerpc64";
+	// empty if musl doesn't know it. A toolchain that sets it is a
+	// [LibcBuilder].
+	Musl string `json:"musl,omitempty"`
 	// Boot says how QEMU starts a kernel of this architecture; nil if it
 	// can't.
 	Boot *Boot `json:"boot,omitempty"`
@@ -126,6 +130,9 @@ type ProbeRequest struct {
 	// Attributes are the attributes of the `toolchain` block as a JSON
 	// object, complete with defaults.
 	Attributes json.RawMessage
+	// Libc is the absolute path of a C library that [LibcBuilder] made for
+	// this compiler, to be used in place of its own; empty if there is none.
+	Libc string
 	// WorkDir is an empty folder for the plugin's use, removed afterwards.
 	WorkDir string
 }
@@ -134,6 +141,8 @@ type ProbeRequest struct {
 type Compiler struct {
 	CC     string `json:"cc"`
 	Prefix string `json:"prefix"`
+	// Libc is that of the request.
+	Libc string `json:"libc,omitempty"`
 	// Target is what `gcc -dumpmachine` says.
 	Target string `json:"target"`
 	// Version is for people: "gcc 12.2.0, glibc 2.36, linux headers 6.1".

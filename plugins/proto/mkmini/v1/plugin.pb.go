@@ -820,9 +820,11 @@ type ToolchainInfo struct {
 	Boot         *Boot                  `protobuf:"bytes,14,opt,name=boot,proto3" json:"boot,omitempty"`
 	Attributes   []*Attribute           `protobuf:"bytes,15,rep,name=attributes,proto3" json:"attributes,omitempty"`
 	// Wildcards of triplets of other architectures, and why they aren't ours.
-	Lookalikes    map[string]string `protobuf:"bytes,16,rep,name=lookalikes,proto3" json:"lookalikes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	CpuFlag       string            `protobuf:"bytes,17,opt,name=cpu_flag,json=cpuFlag,proto3" json:"cpu_flag,omitempty"`
-	DebianArch    string            `protobuf:"bytes,18,opt,name=debian_arch,json=debianArch,proto3" json:"debian_arch,omitempty"`
+	Lookalikes map[string]string `protobuf:"bytes,16,rep,name=lookalikes,proto3" json:"lookalikes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	CpuFlag    string            `protobuf:"bytes,17,opt,name=cpu_flag,json=cpuFlag,proto3" json:"cpu_flag,omitempty"`
+	DebianArch string            `protobuf:"bytes,18,opt,name=debian_arch,json=debianArch,proto3" json:"debian_arch,omitempty"`
+	// What musl calls the architecture; empty if it doesn't know it.
+	Musl          string `protobuf:"bytes,19,opt,name=musl,proto3" json:"musl,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -983,6 +985,13 @@ func (x *ToolchainInfo) GetDebianArch() string {
 	return ""
 }
 
+func (x *ToolchainInfo) GetMusl() string {
+	if x != nil {
+		return x.Musl
+	}
+	return ""
+}
+
 type ProbeRequest struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Cc     string                 `protobuf:"bytes,1,opt,name=cc,proto3" json:"cc,omitempty"`
@@ -990,8 +999,10 @@ type ProbeRequest struct {
 	// A JSON object, complete with defaults.
 	AttributesJson []byte `protobuf:"bytes,3,opt,name=attributes_json,json=attributesJson,proto3" json:"attributes_json,omitempty"`
 	WorkDir        string `protobuf:"bytes,4,opt,name=work_dir,json=workDir,proto3" json:"work_dir,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The folder of a C library in place of the compiler's own.
+	Libc          string `protobuf:"bytes,5,opt,name=libc,proto3" json:"libc,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ProbeRequest) Reset() {
@@ -1048,6 +1059,13 @@ func (x *ProbeRequest) GetAttributesJson() []byte {
 func (x *ProbeRequest) GetWorkDir() string {
 	if x != nil {
 		return x.WorkDir
+	}
+	return ""
+}
+
+func (x *ProbeRequest) GetLibc() string {
+	if x != nil {
+		return x.Libc
 	}
 	return ""
 }
@@ -1144,6 +1162,7 @@ type Compiler struct {
 	CanRun        bool                   `protobuf:"varint,6,opt,name=can_run,json=canRun,proto3" json:"can_run,omitempty"`
 	Facts         []*Fact                `protobuf:"bytes,7,rep,name=facts,proto3" json:"facts,omitempty"`
 	Files         []string               `protobuf:"bytes,8,rep,name=files,proto3" json:"files,omitempty"`
+	Libc          string                 `protobuf:"bytes,9,opt,name=libc,proto3" json:"libc,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1232,6 +1251,13 @@ func (x *Compiler) GetFiles() []string {
 		return x.Files
 	}
 	return nil
+}
+
+func (x *Compiler) GetLibc() string {
+	if x != nil {
+		return x.Libc
+	}
+	return ""
 }
 
 type Fact struct {
@@ -1619,6 +1645,274 @@ func (x *BuildResult) GetWarnings() []*Diagnostic {
 	return nil
 }
 
+type LibcRequest struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Compiler *Compiler              `protobuf:"bytes,1,opt,name=compiler,proto3" json:"compiler,omitempty"`
+	// A JSON object, complete with defaults.
+	AttributesJson []byte `protobuf:"bytes,2,opt,name=attributes_json,json=attributesJson,proto3" json:"attributes_json,omitempty"`
+	// "musl".
+	Name          string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	Version       string `protobuf:"bytes,4,opt,name=version,proto3" json:"version,omitempty"`
+	SourceDir     string `protobuf:"bytes,5,opt,name=source_dir,json=sourceDir,proto3" json:"source_dir,omitempty"`
+	WorkDir       string `protobuf:"bytes,6,opt,name=work_dir,json=workDir,proto3" json:"work_dir,omitempty"`
+	OutDir        string `protobuf:"bytes,7,opt,name=out_dir,json=outDir,proto3" json:"out_dir,omitempty"`
+	Jobs          int64  `protobuf:"varint,8,opt,name=jobs,proto3" json:"jobs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LibcRequest) Reset() {
+	*x = LibcRequest{}
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LibcRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LibcRequest) ProtoMessage() {}
+
+func (x *LibcRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LibcRequest.ProtoReflect.Descriptor instead.
+func (*LibcRequest) Descriptor() ([]byte, []int) {
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *LibcRequest) GetCompiler() *Compiler {
+	if x != nil {
+		return x.Compiler
+	}
+	return nil
+}
+
+func (x *LibcRequest) GetAttributesJson() []byte {
+	if x != nil {
+		return x.AttributesJson
+	}
+	return nil
+}
+
+func (x *LibcRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *LibcRequest) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *LibcRequest) GetSourceDir() string {
+	if x != nil {
+		return x.SourceDir
+	}
+	return ""
+}
+
+func (x *LibcRequest) GetWorkDir() string {
+	if x != nil {
+		return x.WorkDir
+	}
+	return ""
+}
+
+func (x *LibcRequest) GetOutDir() string {
+	if x != nil {
+		return x.OutDir
+	}
+	return ""
+}
+
+func (x *LibcRequest) GetJobs() int64 {
+	if x != nil {
+		return x.Jobs
+	}
+	return 0
+}
+
+type LibcEvent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Event:
+	//
+	//	*LibcEvent_Report
+	//	*LibcEvent_Result
+	//	*LibcEvent_Failure
+	Event         isLibcEvent_Event `protobuf_oneof:"event"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LibcEvent) Reset() {
+	*x = LibcEvent{}
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LibcEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LibcEvent) ProtoMessage() {}
+
+func (x *LibcEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LibcEvent.ProtoReflect.Descriptor instead.
+func (*LibcEvent) Descriptor() ([]byte, []int) {
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *LibcEvent) GetEvent() isLibcEvent_Event {
+	if x != nil {
+		return x.Event
+	}
+	return nil
+}
+
+func (x *LibcEvent) GetReport() *Report {
+	if x != nil {
+		if x, ok := x.Event.(*LibcEvent_Report); ok {
+			return x.Report
+		}
+	}
+	return nil
+}
+
+func (x *LibcEvent) GetResult() *LibcResult {
+	if x != nil {
+		if x, ok := x.Event.(*LibcEvent_Result); ok {
+			return x.Result
+		}
+	}
+	return nil
+}
+
+func (x *LibcEvent) GetFailure() *Failure {
+	if x != nil {
+		if x, ok := x.Event.(*LibcEvent_Failure); ok {
+			return x.Failure
+		}
+	}
+	return nil
+}
+
+type isLibcEvent_Event interface {
+	isLibcEvent_Event()
+}
+
+type LibcEvent_Report struct {
+	Report *Report `protobuf:"bytes,1,opt,name=report,proto3,oneof"`
+}
+
+type LibcEvent_Result struct {
+	Result *LibcResult `protobuf:"bytes,2,opt,name=result,proto3,oneof"`
+}
+
+type LibcEvent_Failure struct {
+	Failure *Failure `protobuf:"bytes,3,opt,name=failure,proto3,oneof"`
+}
+
+func (*LibcEvent_Report) isLibcEvent_Event() {}
+
+func (*LibcEvent_Result) isLibcEvent_Event() {}
+
+func (*LibcEvent_Failure) isLibcEvent_Event() {}
+
+type LibcResult struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Dir           string                 `protobuf:"bytes,1,opt,name=dir,proto3" json:"dir,omitempty"`
+	Log           string                 `protobuf:"bytes,2,opt,name=log,proto3" json:"log,omitempty"`
+	Facts         []*Fact                `protobuf:"bytes,3,rep,name=facts,proto3" json:"facts,omitempty"`
+	Warnings      []*Diagnostic          `protobuf:"bytes,4,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LibcResult) Reset() {
+	*x = LibcResult{}
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LibcResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LibcResult) ProtoMessage() {}
+
+func (x *LibcResult) ProtoReflect() protoreflect.Message {
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LibcResult.ProtoReflect.Descriptor instead.
+func (*LibcResult) Descriptor() ([]byte, []int) {
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *LibcResult) GetDir() string {
+	if x != nil {
+		return x.Dir
+	}
+	return ""
+}
+
+func (x *LibcResult) GetLog() string {
+	if x != nil {
+		return x.Log
+	}
+	return ""
+}
+
+func (x *LibcResult) GetFacts() []*Fact {
+	if x != nil {
+		return x.Facts
+	}
+	return nil
+}
+
+func (x *LibcResult) GetWarnings() []*Diagnostic {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
 type DescribeExporterRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1627,7 +1921,7 @@ type DescribeExporterRequest struct {
 
 func (x *DescribeExporterRequest) Reset() {
 	*x = DescribeExporterRequest{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[19]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1639,7 +1933,7 @@ func (x *DescribeExporterRequest) String() string {
 func (*DescribeExporterRequest) ProtoMessage() {}
 
 func (x *DescribeExporterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[19]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1652,7 +1946,7 @@ func (x *DescribeExporterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribeExporterRequest.ProtoReflect.Descriptor instead.
 func (*DescribeExporterRequest) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{19}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{22}
 }
 
 type DescribeExporterResponse struct {
@@ -1668,7 +1962,7 @@ type DescribeExporterResponse struct {
 
 func (x *DescribeExporterResponse) Reset() {
 	*x = DescribeExporterResponse{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[20]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1680,7 +1974,7 @@ func (x *DescribeExporterResponse) String() string {
 func (*DescribeExporterResponse) ProtoMessage() {}
 
 func (x *DescribeExporterResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[20]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1693,7 +1987,7 @@ func (x *DescribeExporterResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribeExporterResponse.ProtoReflect.Descriptor instead.
 func (*DescribeExporterResponse) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{20}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *DescribeExporterResponse) GetOutcome() isDescribeExporterResponse_Outcome {
@@ -1748,7 +2042,7 @@ type ExporterInfo struct {
 
 func (x *ExporterInfo) Reset() {
 	*x = ExporterInfo{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[21]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1760,7 +2054,7 @@ func (x *ExporterInfo) String() string {
 func (*ExporterInfo) ProtoMessage() {}
 
 func (x *ExporterInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[21]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1773,7 +2067,7 @@ func (x *ExporterInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExporterInfo.ProtoReflect.Descriptor instead.
 func (*ExporterInfo) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{21}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ExporterInfo) GetDescription() string {
@@ -1814,7 +2108,7 @@ type ExportRequest struct {
 
 func (x *ExportRequest) Reset() {
 	*x = ExportRequest{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[22]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1826,7 +2120,7 @@ func (x *ExportRequest) String() string {
 func (*ExportRequest) ProtoMessage() {}
 
 func (x *ExportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[22]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1839,7 +2133,7 @@ func (x *ExportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportRequest.ProtoReflect.Descriptor instead.
 func (*ExportRequest) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{22}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ExportRequest) GetName() string {
@@ -1905,7 +2199,7 @@ type Image struct {
 
 func (x *Image) Reset() {
 	*x = Image{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[23]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1917,7 +2211,7 @@ func (x *Image) String() string {
 func (*Image) ProtoMessage() {}
 
 func (x *Image) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[23]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1930,7 +2224,7 @@ func (x *Image) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Image.ProtoReflect.Descriptor instead.
 func (*Image) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{23}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Image) GetArch() string {
@@ -1989,7 +2283,7 @@ type ExportEvent struct {
 
 func (x *ExportEvent) Reset() {
 	*x = ExportEvent{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[24]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2001,7 +2295,7 @@ func (x *ExportEvent) String() string {
 func (*ExportEvent) ProtoMessage() {}
 
 func (x *ExportEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[24]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2014,7 +2308,7 @@ func (x *ExportEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportEvent.ProtoReflect.Descriptor instead.
 func (*ExportEvent) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{24}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ExportEvent) GetEvent() isExportEvent_Event {
@@ -2083,7 +2377,7 @@ type ExportResult struct {
 
 func (x *ExportResult) Reset() {
 	*x = ExportResult{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[25]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2095,7 +2389,7 @@ func (x *ExportResult) String() string {
 func (*ExportResult) ProtoMessage() {}
 
 func (x *ExportResult) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[25]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2108,7 +2402,7 @@ func (x *ExportResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportResult.ProtoReflect.Descriptor instead.
 func (*ExportResult) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{25}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ExportResult) GetArtifacts() []*Artifact {
@@ -2137,7 +2431,7 @@ type Artifact struct {
 
 func (x *Artifact) Reset() {
 	*x = Artifact{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[26]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2149,7 +2443,7 @@ func (x *Artifact) String() string {
 func (*Artifact) ProtoMessage() {}
 
 func (x *Artifact) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[26]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2162,7 +2456,7 @@ func (x *Artifact) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Artifact.ProtoReflect.Descriptor instead.
 func (*Artifact) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{26}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Artifact) GetPath() string {
@@ -2248,7 +2542,7 @@ const file_mkmini_v1_plugin_proto_rawDesc = "" +
 	"\x19DescribeToolchainResponse\x125\n" +
 	"\x04info\x18\x01 \x01(\v2\x1f.mkmini.plugin.v1.ToolchainInfoH\x00R\x04info\x125\n" +
 	"\afailure\x18\x02 \x01(\v2\x19.mkmini.plugin.v1.FailureH\x00R\afailureB\t\n" +
-	"\aoutcome\"\xc9\x06\n" +
+	"\aoutcome\"\xdd\x06\n" +
 	"\rToolchainInfo\x12\x12\n" +
 	"\x04arch\x18\x01 \x01(\tR\x04arch\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x12\x1a\n" +
@@ -2274,22 +2568,24 @@ const file_mkmini_v1_plugin_proto_rawDesc = "" +
 	"lookalikes\x12\x19\n" +
 	"\bcpu_flag\x18\x11 \x01(\tR\acpuFlag\x12\x1f\n" +
 	"\vdebian_arch\x18\x12 \x01(\tR\n" +
-	"debianArch\x1a;\n" +
+	"debianArch\x12\x12\n" +
+	"\x04musl\x18\x13 \x01(\tR\x04musl\x1a;\n" +
 	"\rSettingsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a=\n" +
 	"\x0fLookalikesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"z\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x8e\x01\n" +
 	"\fProbeRequest\x12\x0e\n" +
 	"\x02cc\x18\x01 \x01(\tR\x02cc\x12\x16\n" +
 	"\x06prefix\x18\x02 \x01(\tR\x06prefix\x12'\n" +
 	"\x0fattributes_json\x18\x03 \x01(\fR\x0eattributesJson\x12\x19\n" +
-	"\bwork_dir\x18\x04 \x01(\tR\aworkDir\"\x8b\x01\n" +
+	"\bwork_dir\x18\x04 \x01(\tR\aworkDir\x12\x12\n" +
+	"\x04libc\x18\x05 \x01(\tR\x04libc\"\x8b\x01\n" +
 	"\rProbeResponse\x128\n" +
 	"\bcompiler\x18\x01 \x01(\v2\x1a.mkmini.plugin.v1.CompilerH\x00R\bcompiler\x125\n" +
 	"\afailure\x18\x02 \x01(\v2\x19.mkmini.plugin.v1.FailureH\x00R\afailureB\t\n" +
-	"\aoutcome\"\xdd\x01\n" +
+	"\aoutcome\"\xf1\x01\n" +
 	"\bCompiler\x12\x0e\n" +
 	"\x02cc\x18\x01 \x01(\tR\x02cc\x12\x16\n" +
 	"\x06prefix\x18\x02 \x01(\tR\x06prefix\x12\x16\n" +
@@ -2298,7 +2594,8 @@ const file_mkmini_v1_plugin_proto_rawDesc = "" +
 	"\bemulator\x18\x05 \x03(\tR\bemulator\x12\x17\n" +
 	"\acan_run\x18\x06 \x01(\bR\x06canRun\x12,\n" +
 	"\x05facts\x18\a \x03(\v2\x16.mkmini.plugin.v1.FactR\x05facts\x12\x14\n" +
-	"\x05files\x18\b \x03(\tR\x05files\"`\n" +
+	"\x05files\x18\b \x03(\tR\x05files\x12\x12\n" +
+	"\x04libc\x18\t \x01(\tR\x04libc\"`\n" +
 	"\x04Fact\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12\x16\n" +
@@ -2334,7 +2631,28 @@ const file_mkmini_v1_plugin_proto_rawDesc = "" +
 	"\x03log\x18\x03 \x01(\tR\x03log\x12\x18\n" +
 	"\aapplets\x18\x04 \x03(\tR\aapplets\x12,\n" +
 	"\x05facts\x18\x05 \x03(\v2\x16.mkmini.plugin.v1.FactR\x05facts\x128\n" +
-	"\bwarnings\x18\x06 \x03(\v2\x1c.mkmini.plugin.v1.DiagnosticR\bwarnings\"\x19\n" +
+	"\bwarnings\x18\x06 \x03(\v2\x1c.mkmini.plugin.v1.DiagnosticR\bwarnings\"\x83\x02\n" +
+	"\vLibcRequest\x126\n" +
+	"\bcompiler\x18\x01 \x01(\v2\x1a.mkmini.plugin.v1.CompilerR\bcompiler\x12'\n" +
+	"\x0fattributes_json\x18\x02 \x01(\fR\x0eattributesJson\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\x18\n" +
+	"\aversion\x18\x04 \x01(\tR\aversion\x12\x1d\n" +
+	"\n" +
+	"source_dir\x18\x05 \x01(\tR\tsourceDir\x12\x19\n" +
+	"\bwork_dir\x18\x06 \x01(\tR\aworkDir\x12\x17\n" +
+	"\aout_dir\x18\a \x01(\tR\x06outDir\x12\x12\n" +
+	"\x04jobs\x18\b \x01(\x03R\x04jobs\"\xb7\x01\n" +
+	"\tLibcEvent\x122\n" +
+	"\x06report\x18\x01 \x01(\v2\x18.mkmini.plugin.v1.ReportH\x00R\x06report\x126\n" +
+	"\x06result\x18\x02 \x01(\v2\x1c.mkmini.plugin.v1.LibcResultH\x00R\x06result\x125\n" +
+	"\afailure\x18\x03 \x01(\v2\x19.mkmini.plugin.v1.FailureH\x00R\afailureB\a\n" +
+	"\x05event\"\x98\x01\n" +
+	"\n" +
+	"LibcResult\x12\x10\n" +
+	"\x03dir\x18\x01 \x01(\tR\x03dir\x12\x10\n" +
+	"\x03log\x18\x02 \x01(\tR\x03log\x12,\n" +
+	"\x05facts\x18\x03 \x03(\v2\x16.mkmini.plugin.v1.FactR\x05facts\x128\n" +
+	"\bwarnings\x18\x04 \x03(\v2\x1c.mkmini.plugin.v1.DiagnosticR\bwarnings\"\x19\n" +
 	"\x17DescribeExporterRequest\"\x92\x01\n" +
 	"\x18DescribeExporterResponse\x124\n" +
 	"\x04info\x18\x01 \x01(\v2\x1e.mkmini.plugin.v1.ExporterInfoH\x00R\x04info\x125\n" +
@@ -2382,7 +2700,9 @@ const file_mkmini_v1_plugin_proto_rawDesc = "" +
 	"\tToolchain\x12c\n" +
 	"\bDescribe\x12*.mkmini.plugin.v1.DescribeToolchainRequest\x1a+.mkmini.plugin.v1.DescribeToolchainResponse\x12H\n" +
 	"\x05Probe\x12\x1e.mkmini.plugin.v1.ProbeRequest\x1a\x1f.mkmini.plugin.v1.ProbeResponse\x12G\n" +
-	"\x05Build\x12\x1e.mkmini.plugin.v1.BuildRequest\x1a\x1c.mkmini.plugin.v1.BuildEvent0\x012\xb9\x01\n" +
+	"\x05Build\x12\x1e.mkmini.plugin.v1.BuildRequest\x1a\x1c.mkmini.plugin.v1.BuildEvent0\x012X\n" +
+	"\vLibcBuilder\x12I\n" +
+	"\tBuildLibc\x12\x1d.mkmini.plugin.v1.LibcRequest\x1a\x1b.mkmini.plugin.v1.LibcEvent0\x012\xb9\x01\n" +
 	"\bExporter\x12a\n" +
 	"\bDescribe\x12).mkmini.plugin.v1.DescribeExporterRequest\x1a*.mkmini.plugin.v1.DescribeExporterResponse\x12J\n" +
 	"\x06Export\x12\x1f.mkmini.plugin.v1.ExportRequest\x1a\x1d.mkmini.plugin.v1.ExportEvent0\x012N\n" +
@@ -2402,7 +2722,7 @@ func file_mkmini_v1_plugin_proto_rawDescGZIP() []byte {
 }
 
 var file_mkmini_v1_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_mkmini_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_mkmini_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_mkmini_v1_plugin_proto_goTypes = []any{
 	(Severity)(0),                     // 0: mkmini.plugin.v1.Severity
 	(*WaitRequest)(nil),               // 1: mkmini.plugin.v1.WaitRequest
@@ -2424,17 +2744,20 @@ var file_mkmini_v1_plugin_proto_goTypes = []any{
 	(*BuildRequest)(nil),              // 17: mkmini.plugin.v1.BuildRequest
 	(*BuildEvent)(nil),                // 18: mkmini.plugin.v1.BuildEvent
 	(*BuildResult)(nil),               // 19: mkmini.plugin.v1.BuildResult
-	(*DescribeExporterRequest)(nil),   // 20: mkmini.plugin.v1.DescribeExporterRequest
-	(*DescribeExporterResponse)(nil),  // 21: mkmini.plugin.v1.DescribeExporterResponse
-	(*ExporterInfo)(nil),              // 22: mkmini.plugin.v1.ExporterInfo
-	(*ExportRequest)(nil),             // 23: mkmini.plugin.v1.ExportRequest
-	(*Image)(nil),                     // 24: mkmini.plugin.v1.Image
-	(*ExportEvent)(nil),               // 25: mkmini.plugin.v1.ExportEvent
-	(*ExportResult)(nil),              // 26: mkmini.plugin.v1.ExportResult
-	(*Artifact)(nil),                  // 27: mkmini.plugin.v1.Artifact
-	nil,                               // 28: mkmini.plugin.v1.ToolchainInfo.SettingsEntry
-	nil,                               // 29: mkmini.plugin.v1.ToolchainInfo.LookalikesEntry
-	nil,                               // 30: mkmini.plugin.v1.BuildRequest.SetEntry
+	(*LibcRequest)(nil),               // 20: mkmini.plugin.v1.LibcRequest
+	(*LibcEvent)(nil),                 // 21: mkmini.plugin.v1.LibcEvent
+	(*LibcResult)(nil),                // 22: mkmini.plugin.v1.LibcResult
+	(*DescribeExporterRequest)(nil),   // 23: mkmini.plugin.v1.DescribeExporterRequest
+	(*DescribeExporterResponse)(nil),  // 24: mkmini.plugin.v1.DescribeExporterResponse
+	(*ExporterInfo)(nil),              // 25: mkmini.plugin.v1.ExporterInfo
+	(*ExportRequest)(nil),             // 26: mkmini.plugin.v1.ExportRequest
+	(*Image)(nil),                     // 27: mkmini.plugin.v1.Image
+	(*ExportEvent)(nil),               // 28: mkmini.plugin.v1.ExportEvent
+	(*ExportResult)(nil),              // 29: mkmini.plugin.v1.ExportResult
+	(*Artifact)(nil),                  // 30: mkmini.plugin.v1.Artifact
+	nil,                               // 31: mkmini.plugin.v1.ToolchainInfo.SettingsEntry
+	nil,                               // 32: mkmini.plugin.v1.ToolchainInfo.LookalikesEntry
+	nil,                               // 33: mkmini.plugin.v1.BuildRequest.SetEntry
 }
 var file_mkmini_v1_plugin_proto_depIdxs = []int32{
 	4,  // 0: mkmini.plugin.v1.Failure.diagnostics:type_name -> mkmini.plugin.v1.Diagnostic
@@ -2443,48 +2766,56 @@ var file_mkmini_v1_plugin_proto_depIdxs = []int32{
 	3,  // 3: mkmini.plugin.v1.DescribeToolchainResponse.failure:type_name -> mkmini.plugin.v1.Failure
 	9,  // 4: mkmini.plugin.v1.ToolchainInfo.elf:type_name -> mkmini.plugin.v1.Elf
 	7,  // 5: mkmini.plugin.v1.ToolchainInfo.platform:type_name -> mkmini.plugin.v1.Platform
-	28, // 6: mkmini.plugin.v1.ToolchainInfo.settings:type_name -> mkmini.plugin.v1.ToolchainInfo.SettingsEntry
+	31, // 6: mkmini.plugin.v1.ToolchainInfo.settings:type_name -> mkmini.plugin.v1.ToolchainInfo.SettingsEntry
 	8,  // 7: mkmini.plugin.v1.ToolchainInfo.boot:type_name -> mkmini.plugin.v1.Boot
 	6,  // 8: mkmini.plugin.v1.ToolchainInfo.attributes:type_name -> mkmini.plugin.v1.Attribute
-	29, // 9: mkmini.plugin.v1.ToolchainInfo.lookalikes:type_name -> mkmini.plugin.v1.ToolchainInfo.LookalikesEntry
+	32, // 9: mkmini.plugin.v1.ToolchainInfo.lookalikes:type_name -> mkmini.plugin.v1.ToolchainInfo.LookalikesEntry
 	15, // 10: mkmini.plugin.v1.ProbeResponse.compiler:type_name -> mkmini.plugin.v1.Compiler
 	3,  // 11: mkmini.plugin.v1.ProbeResponse.failure:type_name -> mkmini.plugin.v1.Failure
 	16, // 12: mkmini.plugin.v1.Compiler.facts:type_name -> mkmini.plugin.v1.Fact
 	15, // 13: mkmini.plugin.v1.BuildRequest.compiler:type_name -> mkmini.plugin.v1.Compiler
-	30, // 14: mkmini.plugin.v1.BuildRequest.set:type_name -> mkmini.plugin.v1.BuildRequest.SetEntry
+	33, // 14: mkmini.plugin.v1.BuildRequest.set:type_name -> mkmini.plugin.v1.BuildRequest.SetEntry
 	5,  // 15: mkmini.plugin.v1.BuildEvent.report:type_name -> mkmini.plugin.v1.Report
 	19, // 16: mkmini.plugin.v1.BuildEvent.result:type_name -> mkmini.plugin.v1.BuildResult
 	3,  // 17: mkmini.plugin.v1.BuildEvent.failure:type_name -> mkmini.plugin.v1.Failure
 	16, // 18: mkmini.plugin.v1.BuildResult.facts:type_name -> mkmini.plugin.v1.Fact
 	4,  // 19: mkmini.plugin.v1.BuildResult.warnings:type_name -> mkmini.plugin.v1.Diagnostic
-	22, // 20: mkmini.plugin.v1.DescribeExporterResponse.info:type_name -> mkmini.plugin.v1.ExporterInfo
-	3,  // 21: mkmini.plugin.v1.DescribeExporterResponse.failure:type_name -> mkmini.plugin.v1.Failure
-	6,  // 22: mkmini.plugin.v1.ExporterInfo.attributes:type_name -> mkmini.plugin.v1.Attribute
-	24, // 23: mkmini.plugin.v1.ExportRequest.images:type_name -> mkmini.plugin.v1.Image
-	7,  // 24: mkmini.plugin.v1.Image.platform:type_name -> mkmini.plugin.v1.Platform
-	8,  // 25: mkmini.plugin.v1.Image.boot:type_name -> mkmini.plugin.v1.Boot
-	5,  // 26: mkmini.plugin.v1.ExportEvent.report:type_name -> mkmini.plugin.v1.Report
-	26, // 27: mkmini.plugin.v1.ExportEvent.result:type_name -> mkmini.plugin.v1.ExportResult
-	3,  // 28: mkmini.plugin.v1.ExportEvent.failure:type_name -> mkmini.plugin.v1.Failure
-	27, // 29: mkmini.plugin.v1.ExportResult.artifacts:type_name -> mkmini.plugin.v1.Artifact
-	4,  // 30: mkmini.plugin.v1.ExportResult.warnings:type_name -> mkmini.plugin.v1.Diagnostic
-	10, // 31: mkmini.plugin.v1.Toolchain.Describe:input_type -> mkmini.plugin.v1.DescribeToolchainRequest
-	13, // 32: mkmini.plugin.v1.Toolchain.Probe:input_type -> mkmini.plugin.v1.ProbeRequest
-	17, // 33: mkmini.plugin.v1.Toolchain.Build:input_type -> mkmini.plugin.v1.BuildRequest
-	20, // 34: mkmini.plugin.v1.Exporter.Describe:input_type -> mkmini.plugin.v1.DescribeExporterRequest
-	23, // 35: mkmini.plugin.v1.Exporter.Export:input_type -> mkmini.plugin.v1.ExportRequest
-	1,  // 36: mkmini.plugin.v1.Calls.Wait:input_type -> mkmini.plugin.v1.WaitRequest
-	11, // 37: mkmini.plugin.v1.Toolchain.Describe:output_type -> mkmini.plugin.v1.DescribeToolchainResponse
-	14, // 38: mkmini.plugin.v1.Toolchain.Probe:output_type -> mkmini.plugin.v1.ProbeResponse
-	18, // 39: mkmini.plugin.v1.Toolchain.Build:output_type -> mkmini.plugin.v1.BuildEvent
-	21, // 40: mkmini.plugin.v1.Exporter.Describe:output_type -> mkmini.plugin.v1.DescribeExporterResponse
-	25, // 41: mkmini.plugin.v1.Exporter.Export:output_type -> mkmini.plugin.v1.ExportEvent
-	2,  // 42: mkmini.plugin.v1.Calls.Wait:output_type -> mkmini.plugin.v1.WaitResponse
-	37, // [37:43] is the sub-list for method output_type
-	31, // [31:37] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	15, // 20: mkmini.plugin.v1.LibcRequest.compiler:type_name -> mkmini.plugin.v1.Compiler
+	5,  // 21: mkmini.plugin.v1.LibcEvent.report:type_name -> mkmini.plugin.v1.Report
+	22, // 22: mkmini.plugin.v1.LibcEvent.result:type_name -> mkmini.plugin.v1.LibcResult
+	3,  // 23: mkmini.plugin.v1.LibcEvent.failure:type_name -> mkmini.plugin.v1.Failure
+	16, // 24: mkmini.plugin.v1.LibcResult.facts:type_name -> mkmini.plugin.v1.Fact
+	4,  // 25: mkmini.plugin.v1.LibcResult.warnings:type_name -> mkmini.plugin.v1.Diagnostic
+	25, // 26: mkmini.plugin.v1.DescribeExporterResponse.info:type_name -> mkmini.plugin.v1.ExporterInfo
+	3,  // 27: mkmini.plugin.v1.DescribeExporterResponse.failure:type_name -> mkmini.plugin.v1.Failure
+	6,  // 28: mkmini.plugin.v1.ExporterInfo.attributes:type_name -> mkmini.plugin.v1.Attribute
+	27, // 29: mkmini.plugin.v1.ExportRequest.images:type_name -> mkmini.plugin.v1.Image
+	7,  // 30: mkmini.plugin.v1.Image.platform:type_name -> mkmini.plugin.v1.Platform
+	8,  // 31: mkmini.plugin.v1.Image.boot:type_name -> mkmini.plugin.v1.Boot
+	5,  // 32: mkmini.plugin.v1.ExportEvent.report:type_name -> mkmini.plugin.v1.Report
+	29, // 33: mkmini.plugin.v1.ExportEvent.result:type_name -> mkmini.plugin.v1.ExportResult
+	3,  // 34: mkmini.plugin.v1.ExportEvent.failure:type_name -> mkmini.plugin.v1.Failure
+	30, // 35: mkmini.plugin.v1.ExportResult.artifacts:type_name -> mkmini.plugin.v1.Artifact
+	4,  // 36: mkmini.plugin.v1.ExportResult.warnings:type_name -> mkmini.plugin.v1.Diagnostic
+	10, // 37: mkmini.plugin.v1.Toolchain.Describe:input_type -> mkmini.plugin.v1.DescribeToolchainRequest
+	13, // 38: mkmini.plugin.v1.Toolchain.Probe:input_type -> mkmini.plugin.v1.ProbeRequest
+	17, // 39: mkmini.plugin.v1.Toolchain.Build:input_type -> mkmini.plugin.v1.BuildRequest
+	20, // 40: mkmini.plugin.v1.LibcBuilder.BuildLibc:input_type -> mkmini.plugin.v1.LibcRequest
+	23, // 41: mkmini.plugin.v1.Exporter.Describe:input_type -> mkmini.plugin.v1.DescribeExporterRequest
+	26, // 42: mkmini.plugin.v1.Exporter.Export:input_type -> mkmini.plugin.v1.ExportRequest
+	1,  // 43: mkmini.plugin.v1.Calls.Wait:input_type -> mkmini.plugin.v1.WaitRequest
+	11, // 44: mkmini.plugin.v1.Toolchain.Describe:output_type -> mkmini.plugin.v1.DescribeToolchainResponse
+	14, // 45: mkmini.plugin.v1.Toolchain.Probe:output_type -> mkmini.plugin.v1.ProbeResponse
+	18, // 46: mkmini.plugin.v1.Toolchain.Build:output_type -> mkmini.plugin.v1.BuildEvent
+	21, // 47: mkmini.plugin.v1.LibcBuilder.BuildLibc:output_type -> mkmini.plugin.v1.LibcEvent
+	24, // 48: mkmini.plugin.v1.Exporter.Describe:output_type -> mkmini.plugin.v1.DescribeExporterResponse
+	28, // 49: mkmini.plugin.v1.Exporter.Export:output_type -> mkmini.plugin.v1.ExportEvent
+	2,  // 50: mkmini.plugin.v1.Calls.Wait:output_type -> mkmini.plugin.v1.WaitResponse
+	44, // [44:51] is the sub-list for method output_type
+	37, // [37:44] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_mkmini_v1_plugin_proto_init() }
@@ -2506,10 +2837,15 @@ func file_mkmini_v1_plugin_proto_init() {
 		(*BuildEvent_Failure)(nil),
 	}
 	file_mkmini_v1_plugin_proto_msgTypes[20].OneofWrappers = []any{
+		(*LibcEvent_Report)(nil),
+		(*LibcEvent_Result)(nil),
+		(*LibcEvent_Failure)(nil),
+	}
+	file_mkmini_v1_plugin_proto_msgTypes[23].OneofWrappers = []any{
 		(*DescribeExporterResponse_Info)(nil),
 		(*DescribeExporterResponse_Failure)(nil),
 	}
-	file_mkmini_v1_plugin_proto_msgTypes[24].OneofWrappers = []any{
+	file_mkmini_v1_plugin_proto_msgTypes[27].OneofWrappers = []any{
 		(*ExportEvent_Report)(nil),
 		(*ExportEvent_Result)(nil),
 		(*ExportEvent_Failure)(nil),
@@ -2520,9 +2856,9 @@ func file_mkmini_v1_plugin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mkmini_v1_plugin_proto_rawDesc), len(file_mkmini_v1_plugin_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   30,
+			NumMessages:   33,
 			NumExtensions: 0,
-			NumServices:   3,
+			NumServices:   4,
 		},
 		GoTypes:           file_mkmini_v1_plugin_proto_goTypes,
 		DependencyIndexes: file_mkmini_v1_plugin_proto_depIdxs,

@@ -226,6 +226,121 @@ var Toolchain_ServiceDesc = grpc.ServiceDesc{
 }
 
 const (
+	LibcBuilder_BuildLibc_FullMethodName = "/mkmini.plugin.v1.LibcBuilder/BuildLibc"
+)
+
+// LibcBuilderClient is the client API for LibcBuilder service.
+//
+// For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// LibcBuilder is an ability that a Toolchain may have beside: one whose
+// description names musl's name of the architecture serves it.
+type LibcBuilderClient interface {
+	// BuildLibc compiles a C library for a compiler. The last message of the
+	// stream is the result or the failure.
+	BuildLibc(ctx context.Context, in *LibcRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[LibcEvent], error)
+}
+
+type libcBuilderClient struct {
+	cc grpc.ClientConnInterface
+}
+
+func NewLibcBuilderClient(cc grpc.ClientConnInterface) LibcBuilderClient {
+	return &libcBuilderClient{cc}
+}
+
+func (c *libcBuilderClient) BuildLibc(ctx context.Context, in *LibcRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[LibcEvent], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &LibcBuilder_ServiceDesc.Streams[0], LibcBuilder_BuildLibc_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[LibcRequest, LibcEvent]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type LibcBuilder_BuildLibcClient = grpc.ServerStreamingClient[LibcEvent]
+
+// LibcBuilderServer is the server API for LibcBuilder service.
+// All implementations must embed UnimplementedLibcBuilderServer
+// for forward compatibility.
+//
+// LibcBuilder is an ability that a Toolchain may have beside: one whose
+// description names musl's name of the architecture serves it.
+type LibcBuilderServer interface {
+	// BuildLibc compiles a C library for a compiler. The last message of the
+	// stream is the result or the failure.
+	BuildLibc(*LibcRequest, grpc.ServerStreamingServer[LibcEvent]) error
+	mustEmbedUnimplementedLibcBuilderServer()
+}
+
+// UnimplementedLibcBuilderServer must be embedded to have
+// forward compatible implementations.
+//
+// NOTE: this should be embedded by value instead of pointer to avoid a nil
+// pointer dereference when methods are called.
+type UnimplementedLibcBuilderServer struct{}
+
+func (UnimplementedLibcBuilderServer) BuildLibc(*LibcRequest, grpc.ServerStreamingServer[LibcEvent]) error {
+	return status.Error(codes.Unimplemented, "method BuildLibc not implemented")
+}
+func (UnimplementedLibcBuilderServer) mustEmbedUnimplementedLibcBuilderServer() {}
+func (UnimplementedLibcBuilderServer) testEmbeddedByValue()                     {}
+
+// UnsafeLibcBuilderServer may be embedded to opt out of forward compatibility for this service.
+// Use of this interface is not recommended, as added methods to LibcBuilderServer will
+// result in compilation errors.
+type UnsafeLibcBuilderServer interface {
+	mustEmbedUnimplementedLibcBuilderServer()
+}
+
+func RegisterLibcBuilderServer(s grpc.ServiceRegistrar, srv LibcBuilderServer) {
+	// If the following call panics, it indicates UnimplementedLibcBuilderServer was
+	// embedded by pointer and is nil.  This will cause panics if an
+	// unimplemented method is ever invoked, so we test this at initialization
+	// time to prevent it from happening at runtime later due to I/O.
+	if t, ok := srv.(interface{ testEmbeddedByValue() }); ok {
+		t.testEmbeddedByValue()
+	}
+	s.RegisterService(&LibcBuilder_ServiceDesc, srv)
+}
+
+func _LibcBuilder_BuildLibc_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(LibcRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(LibcBuilderServer).BuildLibc(m, &grpc.GenericServerStream[LibcRequest, LibcEvent]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type LibcBuilder_BuildLibcServer = grpc.ServerStreamingServer[LibcEvent]
+
+// LibcBuilder_ServiceDesc is the grpc.ServiceDesc for LibcBuilder service.
+// It's only intended for direct use with grpc.RegisterService,
+// and not to be introspected or modified (even as a copy)
+var LibcBuilder_ServiceDesc = grpc.ServiceDesc{
+	ServiceName: "mkmini.plugin.v1.LibcBuilder",
+	HandlerType: (*LibcBuilderServer)(nil),
+	Methods:     []grpc.MethodDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "BuildLibc",
+			Handler:       _LibcBuilder_BuildLibc_Handler,
+			ServerStreams: true,
+		},
+	},
+	Metadata: "mkmini/v1/plugin.proto",
+}
+
+const (
 	Exporter_Describe_FullMethodName = "/mkmini.plugin.v1.Exporter/Describe"
 	Exporter_Export_FullMethodName   = "/mkmini.plugin.v1.Exporter/Export"
 )
