@@ -26,27 +26,26 @@ var (
 	errKind       = errors.New("it is neither a file, a folder nor a link")
 )
 
-// tree writes the entries of an archive below a root. It was empty at first
-// and nobody else writes there, so tree knows what every path is.
+// tree writes the entries of archives below a root. It was empty at first and
+// nobody else writes there, so tree knows what every path is.
 type tree struct {
-	root   *os.Root
-	limits Limits
-	bytes  int64
-	count  int
-	top    string
-	kinds  map[string]fs.FileMode
-	// dirs are the folders in the order made, with their times, which are
-	// set last as writing in a folder changes its time.
-	dirs  []string
-	times map[string]time.Time
-	buf   []byte
+	rules
+	root  *os.Root
+	nodes *node
+	bytes int64
+	count int
+	// top is the single top folder, and written says that something was.
+	top     string
+	written bool
+	layer   int
+	left    LeftOut
+	// tee gets the whole uncompressed archive; nil if nobody wants it.
+	tee io.Writer
+	buf []byte
 }
 
-func newTree(root *os.Root, limits Limits) *tree {
-	return &tree{
-		root: root, limits: limits, buf: make([]byte, 128<<10),
-		kinds: map[string]fs.FileMode{".": fs.ModeDir}, times: map[string]time.Time{},
-	}
+func newTree(root *os.Root, r rules) *tree {
+	return &tree{root: root, rules: r, nodes: newRoot(), buf: make([]byte, 128<<10)}
 }
 
 // add is an archiver.FileHandler.
@@ -57,11 +56,16 @@ func (t *tree) add(ctx context.Context, f archiver.FileInfo) error {
 	if t.count++; t.count > t.limits.Entries {
 		return errTooMany
 	}
-	name, err := t.strip(f.NameInArchive)
-	if err != nil {
+	mode := f.Mode()
+	name, ok, err := t.place(f.NameInArchive, mode.IsDir())
+	if err != nil || !ok {
 		return err
 	}
-	mode := f.Mode()
+	if t.layers {
+		if done, err := t.whiteout(name); done || err != nil {
+			return err
+		}
+	}
 	switch h := f.Header.(type) {
 	case *tar.Header:
 		if h.Typeflag == tar.TypeLink {
@@ -84,110 +88,124 @@ func (t *tree) add(ctx context.Context, f archiver.FileInfo) error {
 		return t.file(ctx, name, f)
 	case mode.Type() == fs.ModeSymlink:
 		return t.symlink(name, f)
+	case t.single:
+		return errKind
 	}
-	return errKind
+	t.left.note(&t.left.Devices, name)
+	return nil
 }
 
-// strip returns a name below the top folder, "." for that itself.
-func (t *tree) strip(name string) (string, error) {
-	if strings.HasPrefix(name, "/") || strings.ContainsRune(name, 0) {
-		return "", errOutside
-	}
-	var parts []string
-	for p := range strings.SplitSeq(name, "/") {
-		switch p {
+// folder returns the folder at a path and makes what is missing of it. Links
+// on the way are refused, or in an image followed as its system would.
+func (t *tree) folder(name string) (*node, error) {
+	at, parts := t.nodes, strings.Split(name, "/")
+	for hops := 0; len(parts) > 0; {
+		part := parts[0]
+		parts = parts[1:]
+		switch part {
 		case "", ".":
-		case "..":
-			return "", errOutside
-		default:
-			parts = append(parts, p)
+			continue
+		case "..": // of a link
+			if at.parent != nil {
+				at = at.parent
+			}
+			continue
 		}
+		next := at.children[part]
+		switch {
+		case next == nil:
+			// An archive need not have an entry for each folder.
+			if t.count++; t.count > t.limits.Entries {
+				return nil, errTooMany
+			}
+			var err error
+			if next, err = t.mkdir(at, part); err != nil {
+				return nil, err
+			}
+		case next.kind == fs.ModeSymlink && t.layers:
+			if hops++; hops > maxHops {
+				return nil, errHops
+			}
+			parts = append(strings.Split(next.target, "/"), parts...)
+			continue
+		case !next.kind.IsDir():
+			return nil, errThrough
+		}
+		at = next
 	}
-	if len(parts) == 0 {
-		return ".", nil // the "./" of an archive of "."
-	}
-	if t.top == "" {
-		t.top = parts[0]
-	}
-	if parts[0] != t.top {
-		return "", fmt.Errorf("it is not in the folder %s as what is before it: the archive has no single top folder", t.top)
-	}
-	return path.Join(".", path.Join(parts[1:]...)), nil
+	return at, nil
 }
 
-// parents makes the folders above a path and refuses links among them.
-func (t *tree) parents(name string) error {
-	dir := path.Dir(name)
-	kind, known := t.kinds[dir]
-	if known && kind.IsDir() {
-		return nil
-	}
-	if known {
-		return errThrough
-	}
-	if err := t.parents(dir); err != nil {
-		return err
-	}
-	// An archive need not have an entry for each folder.
-	if t.count++; t.count > t.limits.Entries {
-		return errTooMany
-	}
-	return t.mkdir(dir)
-}
-
-func (t *tree) mkdir(name string) error {
+func (t *tree) mkdir(parent *node, base string) (*node, error) {
+	name := parent.child(base)
 	if err := t.root.Mkdir(name, 0o755); err != nil {
-		return writeError(err)
+		return nil, writeError(err)
 	}
 	if err := t.root.Chmod(name, 0o755); err != nil {
-		return writeError(err)
+		return nil, writeError(err)
 	}
-	t.kinds[name] = fs.ModeDir
-	t.dirs = append(t.dirs, name)
-	return nil
+	t.written = true
+	return parent.add(base, fs.ModeDir, t.layer), nil
 }
 
 func (t *tree) dir(name string, mtime time.Time) error {
-	kind, known := t.kinds[name]
-	if known && !kind.IsDir() {
-		return errThrough
+	if name == "." {
+		t.nodes.time = sane(mtime)
+		return nil
 	}
-	if !known {
-		if err := t.parents(name); err != nil {
+	parent, err := t.folder(path.Dir(name))
+	if err != nil {
+		return err
+	}
+	base := path.Base(name)
+	dir := parent.children[base]
+	if dir != nil && !dir.kind.IsDir() {
+		if !t.layers {
+			return errThrough
+		}
+		if err := t.remove(dir); err != nil {
 			return err
 		}
-		if err := t.mkdir(name); err != nil {
+		dir = nil
+	}
+	if dir == nil {
+		if dir, err = t.mkdir(parent, base); err != nil {
 			return err
 		}
 	}
-	t.times[name] = sane(mtime)
+	dir.time, dir.layer = sane(mtime), t.layer
 	return nil
 }
 
-// vacate makes way for a file or link: as with tar, the last entry of a name
-// is the one that counts.
-func (t *tree) vacate(name string) error {
-	if err := t.parents(name); err != nil {
-		return err
+// vacate makes way for a file or link and returns its folder: as with tar,
+// the last entry of a name is the one that counts.
+func (t *tree) vacate(name string) (*node, error) {
+	parent, err := t.folder(path.Dir(name))
+	if err != nil {
+		return nil, err
 	}
-	kind, known := t.kinds[name]
-	if !known {
-		return nil
+	old := parent.children[path.Base(name)]
+	if old == nil {
+		return parent, nil
 	}
-	if kind.IsDir() {
-		return errors.New("it would replace a folder")
+	if old.kind.IsDir() && !t.layers {
+		return nil, errors.New("it would replace a folder")
 	}
-	if err := t.root.Remove(name); err != nil {
-		return writeError(err)
-	}
-	delete(t.kinds, name)
-	return nil
+	return parent, t.remove(old)
+}
+
+// remove removes what was written, a folder with all in it.
+func (t *tree) remove(n *node) error {
+	delete(n.parent.children, n.name)
+	return writeError(t.root.RemoveAll(n.path()))
 }
 
 func (t *tree) file(ctx context.Context, name string, f archiver.FileInfo) error {
-	if err := t.vacate(name); err != nil {
+	parent, err := t.vacate(name)
+	if err != nil {
 		return err
 	}
+	name = parent.child(path.Base(name))
 	in, err := f.Open()
 	if err != nil {
 		return fmt.Errorf("read: %w", err)
@@ -197,7 +215,7 @@ func (t *tree) file(ctx context.Context, name string, f archiver.FileInfo) error
 	if err != nil {
 		return writeError(err)
 	}
-	t.kinds[name] = 0
+	t.note(parent, name, 0)
 	err = t.copy(ctx, out, in)
 	mode := fs.FileMode(0o644)
 	if f.Mode()&0o111 != 0 {
@@ -214,6 +232,12 @@ func (t *tree) file(ctx context.Context, name string, f archiver.FileInfo) error
 	}
 	mtime := sane(f.ModTime())
 	return writeError(t.root.Chtimes(name, mtime, mtime))
+}
+
+// note remembers a file or link that was written.
+func (t *tree) note(parent *node, name string, kind fs.FileMode) *node {
+	t.written = true
+	return parent.add(path.Base(name), kind, t.layer)
 }
 
 // copy copies a file's content within the limit.
@@ -238,91 +262,29 @@ func (t *tree) copy(ctx context.Context, out io.Writer, in io.Reader) error {
 	}
 }
 
-func (t *tree) symlink(name string, f archiver.FileInfo) error {
-	target := f.LinkTarget
-	if _, ok := f.Header.(zip.FileHeader); ok {
-		in, err := f.Open()
-		if err != nil {
-			return fmt.Errorf("read: %w", err)
-		}
-		text, err := io.ReadAll(io.LimitReader(in, 4096))
-		if err = errors.Join(err, in.Close()); err != nil {
-			return fmt.Errorf("read: %w", err)
-		}
-		target = string(text)
-	}
-	if !inside(name, target) {
-		return errLinkTarget
-	}
-	if err := t.vacate(name); err != nil {
-		return err
-	}
-	if err := t.root.Symlink(target, name); err != nil {
-		return writeError(err)
-	}
-	t.kinds[name] = fs.ModeSymlink
-	return nil
-}
-
-// inside says whether a link at name leads to somewhere inside for certain.
-// It may go up only at its start, where the folders passed are known to be
-// no links: after a link, ".." may lead anywhere.
-func inside(name, target string) bool {
-	if target == "" || strings.HasPrefix(target, "/") || strings.ContainsRune(target, 0) {
-		return false
-	}
-	depth := strings.Count(name, "/")
-	down := false
-	for p := range strings.SplitSeq(target, "/") {
-		switch p {
-		case "", ".":
-		case "..":
-			if depth--; down || depth < 0 {
-				return false
-			}
-		default:
-			down = true
-		}
-	}
-	return true
-}
-
-func (t *tree) hardLink(name, target string) error {
-	old, err := t.strip(target)
-	if err != nil {
-		return errLinkTarget
-	}
-	if kind, known := t.kinds[old]; !known || !kind.IsRegular() {
-		return fmt.Errorf("it is a hard link to %q, which is no file before it", target)
-	}
-	if old == name {
-		return nil
-	}
-	if err := t.vacate(name); err != nil {
-		return err
-	}
-	if err := t.root.Link(old, name); err != nil {
-		return writeError(err)
-	}
-	t.kinds[name] = 0
-	return nil
-}
-
-// finish sets the times of the folders, the inner ones first.
+// finish sets the times of the folders, the inner ones first, and looks at
+// the links, now that it is known where they lead.
 func (t *tree) finish() error {
-	if t.top == "" {
-		return errors.New("it is empty")
+	if !t.written && (t.single && t.top == "" || !t.single) {
+		return t.nothing()
 	}
-	for i := len(t.dirs) - 1; i >= 0; i-- {
-		mtime, ok := t.times[t.dirs[i]]
-		if !ok {
-			mtime = time.Unix(0, 0)
-		}
-		if err := t.root.Chtimes(t.dirs[i], mtime, mtime); err != nil {
-			return writeError(err)
-		}
+	if err := t.checkLinks(); err != nil {
+		return err
 	}
-	return nil
+	setTime := func(n *node) error {
+		if !n.kind.IsDir() {
+			return nil
+		}
+		return writeError(t.root.Chtimes(n.path(), n.time, n.time))
+	}
+	return t.nodes.walk(setTime)
+}
+
+func (t *tree) nothing() error {
+	if t.strip > 0 && t.count > 0 {
+		return fmt.Errorf("it has nothing in folders %d deep: strip is too large", t.strip)
+	}
+	return errors.New("it is empty")
 }
 
 // sane is an entry's time, or the epoch if it has none that a file can have.

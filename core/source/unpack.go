@@ -46,7 +46,13 @@ func (l Limits) withDefaults() Limits {
 // archive's. If it fails, dst is left as it was. Failures are *fault.Error,
 // apart from the end of ctx, which is its cause.
 func Unpack(ctx context.Context, archive, dst string, limits Limits) error {
-	err := unpack(ctx, archive, dst, limits.withDefaults())
+	r := rules{limits: limits.withDefaults(), single: true}
+	_, err := into(dst, r, func(t *tree) error { return extractFile(ctx, archive, t, nil) })
+	return unpackFault(ctx, archive, dst, err)
+}
+
+// unpackFault puts the failure to unpack an archive in words.
+func unpackFault(ctx context.Context, archive, dst string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -77,22 +83,19 @@ func printable(s string) string {
 	}, s)
 }
 
-func unpack(ctx context.Context, archive, dst string, limits Limits) (err error) {
-	in, err := openRegular(archive)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
+// into has a tree filled in the folder dst, and leaves that as it was if it
+// fails.
+func into(dst string, r rules, fill func(*tree) error) (left LeftOut, err error) {
 	made, err := makeEmpty(dst)
 	if err != nil {
-		return err
+		return left, err
 	}
 	root, err := os.OpenRoot(dst)
 	if err != nil {
-		return &diskError{err}
+		return left, &diskError{err}
 	}
 	defer root.Close()
-	t := newTree(root, limits)
+	t := newTree(root, r)
 	defer func() {
 		if err != nil {
 			empty(root)
@@ -101,10 +104,11 @@ func unpack(ctx context.Context, archive, dst string, limits Limits) (err error)
 			}
 		}
 	}()
-	if err := extract(ctx, in, t, limits); err != nil {
-		return err
+	if err := fill(t); err != nil {
+		return left, err
 	}
-	return t.finish()
+	err = t.finish()
+	return t.left, err
 }
 
 // makeEmpty makes a folder, or checks that it is empty, and says which.
@@ -143,8 +147,14 @@ func empty(root *os.Root) {
 	}
 }
 
-// extract hands every entry to the tree.
-func extract(ctx context.Context, in *os.File, t *tree, limits Limits) error {
+// extractFile hands every entry of an archive to the tree. seen is told how
+// many bytes of it were read, out of how many; it may be nil.
+func extractFile(ctx context.Context, archive string, t *tree, seen func(done, total int64)) error {
+	in, err := openRegular(archive)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
 	head := make([]byte, 262)
 	n, err := io.ReadFull(in, head)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
@@ -161,6 +171,16 @@ func extract(ctx context.Context, in *os.File, t *tree, limits Limits) error {
 	if err != nil {
 		return err
 	}
+	counted, err := count(in, seen)
+	if err != nil {
+		return err
+	}
+	return extractTar(ctx, counted, format, t)
+}
+
+// extractTar hands every entry of a tar archive to the tree. format is what
+// it is compressed with, or nil.
+func extractTar(ctx context.Context, in io.Reader, format archiver.Decompressor, t *tree) error {
 	var r io.Reader = bufio.NewReaderSize(&contextReader{ctx, in}, 256<<10)
 	if format != nil {
 		d, err := format.OpenReader(r)
@@ -170,9 +190,12 @@ func extract(ctx context.Context, in *os.File, t *tree, limits Limits) error {
 		defer d.Close()
 		r = d
 	}
+	if t.tee != nil {
+		r = io.TeeReader(r, t.tee)
+	}
 	// Headers count as well: a header may itself be of any length, and what
 	// is in front of an entry is read before anybody sees the entry.
-	all := &cappedReader{r: &contextReader{ctx, r}, left: limits.Bytes + int64(limits.Entries)*4096 + 1<<20}
+	all := &cappedReader{r: &contextReader{ctx, r}, left: t.limits.Bytes + int64(t.limits.Entries)*4096 + 1<<20}
 	if err := (archiver.Tar{}).Extract(ctx, all, t.add); err != nil {
 		return err
 	}
@@ -181,6 +204,32 @@ func extract(ctx context.Context, in *os.File, t *tree, limits Limits) error {
 		return fmt.Errorf("read the archive: %w", err)
 	}
 	return nil
+}
+
+// count reads a file and tells how far it is.
+func count(in *os.File, seen func(done, total int64)) (io.Reader, error) {
+	info, err := in.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("read the archive: %w", err)
+	}
+	if seen == nil {
+		return in, nil
+	}
+	return &countingReader{r: in, total: info.Size(), seen: seen}, nil
+}
+
+// countingReader tells how many bytes were read.
+type countingReader struct {
+	r           io.Reader
+	done, total int64
+	seen        func(done, total int64)
+}
+
+func (c *countingReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.done += int64(n)
+	c.seen(c.done, c.total)
+	return n, err
 }
 
 // decompressor returns what a tar archive is compressed with, from its first

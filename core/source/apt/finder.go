@@ -111,6 +111,7 @@ func (s *search) run(ctx context.Context) (string, error) {
 		if queue, err = learn(ctx, s.finder.Env); err != nil {
 			return "", err
 		}
+		queue = choose(queue)
 	}
 	if len(queue) == 0 {
 		return "", errors.New("apt knows no Debian or Ubuntu mirror on this machine")
@@ -120,7 +121,10 @@ func (s *search) run(ctx context.Context) (string, error) {
 		if s.seen[repo.key(repo.Suite)] || s.silent[repo.URI] {
 			continue
 		}
-		st := &state{dir: filepath.Join(s.finder.Dir, repo.folder()), repo: repo, machine: machine, env: s.finder.Env, log: s.log()}
+		st := &state{
+			private: private{dir: filepath.Join(s.finder.Dir, repo.folder()), machine: machine, env: s.finder.Env},
+			repo:    repo, log: s.log(),
+		}
 		found, err := s.look(ctx, st)
 		if ctx.Err() != nil {
 			return "", context.Cause(ctx)

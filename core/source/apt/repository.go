@@ -59,10 +59,11 @@ func (r Repository) folder() string {
 	return fmt.Sprintf("%s-%x", name, sum[:6])
 }
 
-// source returns the repository as a deb822 source.
-func (r Repository) source() string {
-	s := fmt.Sprintf("Types: deb-src\nURIs: %s\nSuites: %s\nComponents: %s\n",
-		r.URI, r.Suite, strings.Join(r.Components, " "))
+// source returns the repository as a deb822 source of a type: "deb", or
+// "deb-src" for source packages.
+func (r Repository) source(typ string) string {
+	s := fmt.Sprintf("Types: %s\nURIs: %s\nSuites: %s\nComponents: %s\n",
+		typ, r.URI, r.Suite, strings.Join(r.Components, " "))
 	if r.SignedBy != "" {
 		s += "Signed-By: " + r.SignedBy + "\n"
 	}
@@ -72,8 +73,7 @@ func (r Repository) source() string {
 	return s
 }
 
-// learn asks apt for the machine's mirrors of Debian or Ubuntu: the suites
-// themselves first, then their updates.
+// learn asks apt for the machine's repositories.
 func learn(ctx context.Context, env []string) ([]Repository, error) {
 	var repos []Repository
 	// Without release info apt also names what was never downloaded, as on
@@ -91,7 +91,7 @@ func learn(ctx context.Context, env []string) ([]Repository, error) {
 		}
 		repos = addTargets(repos, targets)
 	}
-	return choose(repos), nil
+	return repos, nil
 }
 
 // addTargets adds the repositories of index targets that repos lacks.
@@ -114,7 +114,8 @@ func addTargets(repos []Repository, targets []stanza) []Repository {
 	return repos
 }
 
-// choose drops what third parties publish.
+// choose drops what third parties publish, and puts the suites themselves
+// before their updates.
 func choose(repos []Repository) []Repository {
 	var ours []Repository
 	for _, r := range repos {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -19,11 +18,9 @@ var errAbsent = errors.New("no such file in the index of sources")
 // state is a private apt for one repository. Each repository has its own, so
 // that updating one does not delete the indexes of another.
 type state struct {
-	dir     string
-	repo    Repository
-	machine machine
-	env     []string
-	log     *slog.Logger
+	private
+	repo Repository
+	log  *slog.Logger
 	// alias and codename are the suite's names after update: "oldstable"
 	// and "bookworm".
 	alias, codename string
@@ -33,80 +30,10 @@ type state struct {
 	uri string
 }
 
-// conf returns the private configuration. The machine's own parts are not
-// read at all: their hooks would clean the machine's caches.
-func (s *state) conf() (string, error) {
-	if strings.ContainsAny(s.dir, "\"\n") {
-		return "", fmt.Errorf("apt cannot use the folder %q: its name has a quote or a line break", s.dir)
-	}
-	var b strings.Builder
-	b.WriteString(quote("Dir::Etc::main", "/dev/null"))
-	b.WriteString(quote("Dir::Etc::parts", s.path("empty")))
-	for _, name := range []string{"Acquire::http::Timeout", "Acquire::https::Timeout"} {
-		b.WriteString(quote(name, "20"))
-	}
-	b.WriteString(quote("Acquire::Retries", "2"))
-	for _, line := range s.machine.acquire {
-		b.WriteString(line + "\n")
-	}
-	for _, d := range machineDirs {
-		name := d[:strings.LastIndexByte(d, '/')]
-		if dir := s.machine.dirs[name]; dir != "" {
-			b.WriteString(quote(name, dir))
-		}
-	}
-	for _, kv := range [][2]string{
-		{"Dir::State", s.path("state")},
-		{"Dir::State::status", s.path("status")},
-		{"Dir::Cache", s.path("cache")},
-		{"Dir::Log", s.path("state")},
-		{"Dir::Etc::sourcelist", "/dev/null"},
-		{"Dir::Etc::sourceparts", s.path("sources")},
-		{"Dir::Etc::preferences", "/dev/null"},
-		{"Dir::Etc::preferencesparts", s.path("empty")},
-		{"Acquire::Languages", "none"},
-		{"Acquire::GzipIndexes", "true"},
-		// Index files are used for a day and files are checked by the hash
-		// that was asked for, so an old Release file does no harm.
-		{"Acquire::Check-Valid-Until", "false"},
-	} {
-		b.WriteString(quote(kv[0], kv[1]))
-	}
-	if os.Geteuid() == 0 {
-		// The user _apt cannot enter a folder in somebody's home.
-		b.WriteString(quote("APT::Sandbox::User", "root"))
-	}
-	return b.String(), nil
-}
-
-func (s *state) path(name string) string { return filepath.Join(s.dir, name) }
-
-// prepare writes the private configuration and source list.
-func (s *state) prepare() error {
-	conf, err := s.conf()
-	if err != nil {
-		return err
-	}
-	for _, d := range []string{"empty", "sources", "state/lists/partial", "cache/archives/partial"} {
-		if err := os.MkdirAll(s.path(d), 0o700); err != nil {
-			return fmt.Errorf("prepare apt: %w", err)
-		}
-	}
-	for name, text := range map[string]string{
-		// Proxies may have passwords in them.
-		"apt.conf": conf, "status": "", "sources/mirror.sources": s.repo.source(),
-	} {
-		if err := os.WriteFile(s.path(name), []byte(text), 0o600); err != nil {
-			return fmt.Errorf("prepare apt: %w", err)
-		}
-	}
-	return nil
-}
-
 // update downloads the index of sources unless there is one younger than
 // fresh, and says whether it did.
 func (s *state) update(ctx context.Context, fresh time.Duration) (bool, error) {
-	if err := s.prepare(); err != nil {
+	if err := s.prepare(s.repo.source("deb-src")); err != nil {
 		return false, err
 	}
 	stamp := s.path("updated")
@@ -219,12 +146,4 @@ func (s *state) download(ctx context.Context, f file, sha256, target string, pro
 			}
 		}
 	}
-}
-
-func (s *state) environment() []string {
-	env := s.env
-	if env == nil {
-		env = os.Environ()
-	}
-	return append(slices.Clone(env), "APT_CONFIG="+s.path("apt.conf"))
 }
