@@ -48,6 +48,10 @@ type Builder struct {
 	Epoch time.Time
 	// Now tells the time.
 	Now func() time.Time
+	// Settled is called once the compilers are known, by architecture, and
+	// before anything is made with them; its error ends the build. It may be
+	// nil.
+	Settled func(compilers map[string]toolchain.Probed) error
 }
 
 // Job is one system to build.
@@ -93,6 +97,11 @@ func (b *Builder) Build(ctx context.Context, job Job) ([]event.Artifact, error) 
 	probeErr := r.probe(ctx)
 	if probeErr != nil && (!b.KeepGoing || ctx.Err() != nil) {
 		return nil, probeErr
+	}
+	if b.Settled != nil {
+		if err := b.Settled(r.compilers); err != nil {
+			return nil, errors.Join(probeErr, err)
+		}
 	}
 	r.plan = plan.Make(r.input)
 	err = r.execute(ctx)

@@ -25,6 +25,8 @@ type Candidate struct {
 type search struct {
 	found []Candidate
 	tried []string
+	// pins are what is known of all that was found here.
+	pins map[string]string
 }
 
 // Host is what a search sees of the machine.

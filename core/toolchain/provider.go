@@ -19,6 +19,31 @@ type Provider interface {
 	Default(info sdk.ToolchainInfo) (config.From, bool)
 }
 
+// Pinner is a Provider that knows what exactly it brought.
+type Pinner interface {
+	// Pins describes a folder that Provide returned for the block, by names
+	// of the provider's own: "gcc-12-aarch64-linux-gnu" is
+	// "12.2.0-14cross1 sha256:…".
+	Pins(from config.From, dir string) map[string]string
+}
+
+// pins returns what is known of a compiler beside its fingerprint: what the
+// provider says, or else what the block does.
+func (m *Manager) pins(from config.From, dir string) map[string]string {
+	if p, ok := m.Providers[from.Kind].(Pinner); ok {
+		return p.Pins(from, dir)
+	}
+	switch {
+	case from.Archive != nil:
+		return map[string]string{"sha256": from.Archive.SHA256}
+	case from.OCI != nil && !from.OCI.Path:
+		return map[string]string{"image": from.OCI.Image}
+	case from.Deb != nil && from.Deb.Suite != "":
+		return map[string]string{"suite": from.Deb.Suite}
+	}
+	return nil
+}
+
 // Report takes reports of a provider's work: done of total bytes, or pieces
 // of work where what doesn't count bytes; total is 0 if it isn't known.
 type Report func(phase string, done, total int, what string)

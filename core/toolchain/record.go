@@ -21,6 +21,12 @@ type Probed struct {
 	Compiler sdk.Compiler `json:"compiler"`
 	// From is where it was found, for people.
 	From string `json:"from"`
+	// Kind is the kind of the `from` block that led to it.
+	Kind string `json:"kind"`
+	// Pins say what exactly its provider brought, by names of the provider's
+	// own: packages with version and hash, the digest of an image. It is
+	// empty where the fingerprint is all that there is.
+	Pins map[string]string `json:"pins,omitempty"`
 	// Fingerprint is the "sha256:…" of all that has a say in what the
 	// compiler makes. It is the same wherever the compiler is installed.
 	Fingerprint string `json:"fingerprint"`
@@ -59,7 +65,7 @@ func load(path string) (Probed, bool) {
 		return Probed{}, false
 	}
 	var r record
-	if json.Unmarshal(data, &r) != nil || r.Fingerprint == "" {
+	if json.Unmarshal(data, &r) != nil || r.Fingerprint == "" || r.Kind == "" {
 		return Probed{}, false
 	}
 	for p, s := range r.Stamps {

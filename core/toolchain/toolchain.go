@@ -169,7 +169,7 @@ func (o *obtaining) try(ctx context.Context, f config.From) (p Probed, ok bool, 
 			o.refused = append(o.refused, refusal{c, diags})
 			continue
 		}
-		return Probed{Compiler: compiler, From: c.From}, err == nil, err
+		return Probed{Compiler: compiler, From: c.From, Kind: f.Kind, Pins: s.pins}, err == nil, err
 	}
 	return Probed{}, false, nil
 }
@@ -189,6 +189,7 @@ func (o *obtaining) look(ctx context.Context, f config.From) (search, error) {
 		s.tried = append(s.tried, fmt.Sprintf("from %q: %s", f.Kind, err))
 		return s, nil
 	}
+	s.pins = o.pins(f, dir)
 	f.Dir = dir
 	s.path(o.req.Info, f)
 	return s, nil
