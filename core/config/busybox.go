@@ -117,10 +117,8 @@ func (d *decoder) version(b *Busybox, version, sum value) {
 // urls decodes url and urls, which add to each other.
 func (d *decoder) urls(b *Busybox, one, many value) {
 	check := func(text string, v value) {
-		u, err := url.Parse(text)
-		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-			d.add(v.problem("Invalid URL",
-				"%q is no address that can be fetched. Write one that begins with https:// or http://, or name a file with file = \"…\".", text))
+		if diag := checkURL(text, v); diag != nil {
+			d.add(diag)
 			return
 		}
 		b.URLs = append(b.URLs, text)
@@ -132,6 +130,15 @@ func (d *decoder) urls(b *Busybox, one, many value) {
 		b.Ranges[fmt.Sprintf("urls.%d", i)] = Range(many.element(i).at)
 		check(text, many.element(i))
 	}
+}
+
+func checkURL(text string, v value) *hcl.Diagnostic {
+	u, err := url.Parse(text)
+	if err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http") {
+		return nil
+	}
+	return v.problem("Invalid URL",
+		"%q is no address that can be fetched. Write one that begins with https:// or http://, or name a file with file = \"…\".", text)
 }
 
 // applets decodes the `applets` block.

@@ -30,6 +30,8 @@ var fromKinds = []fromKind{
 		},
 		decode: (*decoder).fromPath,
 	},
+	archiveKind,
+	ociKind,
 }
 
 // prefixAttr is an attribute of all kinds that search a folder.
@@ -101,7 +103,7 @@ func (d *decoder) prefix(v value) string {
 	text := v.text()
 	if !validPrefix.MatchString(text) {
 		d.add(v.problem("Invalid prefix",
-			"%q can't begin the name of a tool. Write what stands before gcc, such as \"aarch64-linux-gnu-\", and the folder in dir.", text))
+			"%q can't begin the name of a tool. Write what stands before gcc, such as \"aarch64-linux-gnu-\", and the folder in dir or bin.", text))
 	}
 	return text
 }

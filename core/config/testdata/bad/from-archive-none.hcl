@@ -1,0 +1,4 @@
+toolchain "x86_64" {
+  from "archive" {}
+}
+export "docker" {}
