@@ -246,6 +246,7 @@ func TestImportRules(t *testing.T) {
 		{"core/build", "github.com/hashicorp/hcl/v2", false, 1},
 		{"core/build", "github.com/hashicorp/hcl/v2", true, 0},
 		{"core/config", "github.com/hashicorp/hcl/v2", false, 0},
+		{"core/config/lockfile", "github.com/hashicorp/hcl/v2", false, 0},
 		{"core/build", "google.golang.org/grpc", false, 1},
 		{"core/plan", "os/exec", false, 1},
 		{"core/config", "os", false, 0},

@@ -21,6 +21,11 @@ func (b *Builder) Preview(ctx context.Context, job Job) (Preview, error) {
 	if err != nil {
 		return Preview{}, err
 	}
+	if b.Settled != nil {
+		if err := b.Settled(r.compilers); err != nil {
+			return Preview{}, err
+		}
+	}
 	r.plan = plan.Make(r.input)
 	return Preview{Steps: r.rows(), Compilers: r.compilers}, nil
 }

@@ -106,23 +106,29 @@ const sources = "sources"
 
 // source fetches and unpacks busybox.
 func (r *run) source(ctx context.Context, s plan.Step, dir string, report reporter) (any, error) {
+	archive, err := r.fetch(ctx, s, report)
+	if err != nil {
+		return nil, err
+	}
+	report.progress("unpack", 0, 0, "busybox "+r.job.Config.Targets[s.Target].Busybox.Version)
+	return struct{}{}, source.Unpack(ctx, archive, filepath.Join(dir, treeName), source.Limits{})
+}
+
+// fetch gets the file of a source step, and returns its path in the store. The
+// caller holds the lock of the step's key.
+func (r *run) fetch(ctx context.Context, s plan.Step, report reporter) (string, error) {
 	b := r.job.Config.Targets[s.Target].Busybox
 	blobs := r.Store.Sub(sources)
 	if err := os.MkdirAll(blobs, 0o755); err != nil {
-		return nil, err
+		return "", err
 	}
 	req := source.Request{
 		Name: "busybox " + b.Version, SHA256: b.SHA256, File: b.File, Debian: release.SourcePackage,
 		URLs: append(b.URLs[:len(b.URLs):len(b.URLs)], release.URLs(b.Version)...),
 	}
-	archive, err := r.Fetcher.Fetch(ctx, req, blobs, func(p source.Progress) {
+	return r.Fetcher.Fetch(ctx, req, blobs, func(p source.Progress) {
 		report.progress("fetch", int(p.Done), int(p.Total), p.From)
 	})
-	if err != nil {
-		return nil, err
-	}
-	report.progress("unpack", 0, 0, req.Name)
-	return struct{}{}, source.Unpack(ctx, archive, filepath.Join(dir, treeName), source.Limits{})
 }
 
 // busybox has the plugin compile busybox.

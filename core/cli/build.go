@@ -43,6 +43,9 @@ func (a *app) run(ctx context.Context, view event.Sink) (artifacts []event.Artif
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, t.host.Close()) }()
+	if err := a.guard(ctx, t, s, view); err != nil {
+		return nil, err
+	}
 	return t.builder.Build(ctx, t.job(s))
 }
 

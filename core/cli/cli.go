@@ -80,6 +80,7 @@ type flags struct {
 	varFiles  []string
 	jobs      int
 	offline   bool
+	locked    bool
 	json      bool
 	plain     bool
 	keepGoing bool
@@ -110,7 +111,8 @@ it as docker and OCI images, archives and initramfs: the same bytes each time.
 	root.SuggestionsMinimumDistance = 2
 	a.configFlags(root)
 	a.buildFlags(root)
-	root.AddCommand(a.buildCommand(), a.planCommand(), a.validateCommand(), a.fmtCommand(), a.versionCommand())
+	root.AddCommand(a.buildCommand(), a.planCommand(), a.validateCommand(), a.fmtCommand(), a.versionCommand(),
+		a.lockCommand())
 	return root
 }
 
@@ -129,15 +131,22 @@ func (a *app) configFlags(cmd *cobra.Command) {
 // buildFlags are the flags of commands that build or plan to.
 func (a *app) buildFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringArrayVar(&a.flags.only, "only", nil, "build for `ARCH` alone (repeatable)")
+	a.placeFlags(cmd)
 	f.StringVar(&a.flags.out, "out", "out", "put the artifacts into `DIR`")
-	f.StringVar(&a.flags.store, "store", "", "keep results in `DIR` (default $MKMINI_STORE, or mkmini in the user's cache folder)")
-	f.BoolVar(&a.flags.offline, "offline", false, "fetch nothing: use what the store and the configuration have")
+	f.BoolVar(&a.flags.locked, "locked", false, "refuse what differs from mkmini.lock.hcl")
 	f.IntVarP(&a.flags.jobs, "jobs", "j", 0, "run `N` compiles at once (default: one for each processor)")
 	f.BoolVar(&a.flags.json, "json", false, "write events as JSON lines; the last one lists the artifacts")
-	f.BoolVar(&a.flags.plain, "plain", false, "write plain lines, also on a terminal")
 	f.BoolVar(&a.flags.keepGoing, "keep-going", false, "when one architecture fails, go on with the others")
 	_ = cmd.MarkFlagDirname("out")
+}
+
+// placeFlags are the flags of commands that work with a store.
+func (a *app) placeFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringArrayVar(&a.flags.only, "only", nil, "leave all architectures but `ARCH` out (repeatable)")
+	f.StringVar(&a.flags.store, "store", "", "keep results in `DIR` (default $MKMINI_STORE, or mkmini in the user's cache folder)")
+	f.BoolVar(&a.flags.offline, "offline", false, "fetch nothing: use what the store and the configuration have")
+	f.BoolVar(&a.flags.plain, "plain", false, "write plain lines, also on a terminal")
 	_ = cmd.MarkFlagDirname("store")
 }
 

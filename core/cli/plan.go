@@ -35,6 +35,9 @@ func (a *app) plan(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, t.host.Close()) }()
+	if err := a.guard(ctx, t, s, view); err != nil {
+		return err
+	}
 	preview, err := t.builder.Preview(ctx, t.job(s))
 	if err != nil {
 		return err

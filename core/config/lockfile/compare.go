@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -81,20 +82,23 @@ func (f *File) compare(locked, now Entry) *fault.Error {
 	if len(lines) == 0 {
 		return nil
 	}
-	e := &fault.Error{
+	return &fault.Error{
 		Summary: upper(now.title()) + " differs from the lock",
-		Detail:  "What is about to be used is not what the lock pins:",
+		Detail:  "What is about to be used is not what the lock pins.",
 		Excerpt: lines, Remedy: remedy, Range: first,
 	}
-	return e
 }
 
+// quoted shows a value. Of a digest it shows as much as tells it from others
+// and fits on a line: the whole one stands in the lock.
 func quoted(v string) string {
 	if v == "" {
 		return "nothing"
 	}
-	return fmt.Sprintf("%q", v)
+	return fmt.Sprintf("%q", digest.ReplaceAllString(v, "$1…"))
 }
+
+var digest = regexp.MustCompile(`\b([0-9a-f]{16})[0-9a-f]{48}\b`)
 
 // names returns the names of both entries' values: fields in the order of the
 // file, then the members of maps.
