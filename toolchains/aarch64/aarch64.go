@@ -21,6 +21,7 @@ func Info() sdk.ToolchainInfo {
 		KernelArch:   "arm64",
 		Packages:     []string{"gcc-aarch64-linux-gnu"},
 		DebianArch:   "arm64",
+		Musl:         "aarch64",
 		Emulators:    []string{"qemu-aarch64-static", "qemu-aarch64"},
 		CPUFlag:      "-mcpu=",
 		Boot: &sdk.Boot{

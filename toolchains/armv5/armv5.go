@@ -22,6 +22,7 @@ func Info() sdk.ToolchainInfo {
 		KernelArch: "arm",
 		Packages:   []string{"gcc-arm-linux-gnueabi"},
 		DebianArch: "armel",
+		Musl:       "arm",
 		Emulators:  []string{"qemu-arm-static", "qemu-arm"},
 		CPUFlag:    "-mcpu=",
 		Lookalikes: map[string]string{

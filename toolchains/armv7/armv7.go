@@ -23,6 +23,7 @@ func Info() sdk.ToolchainInfo {
 		KernelArch: "arm",
 		Packages:   []string{"gcc-arm-linux-gnueabihf"},
 		DebianArch: "armhf",
+		Musl:       "arm",
 		Emulators:  []string{"qemu-arm-static", "qemu-arm"},
 		CPUFlag:    "-mcpu=",
 		Lookalikes: map[string]string{

@@ -78,11 +78,30 @@ func (t *Toolchain) build(ctx context.Context, req sdk.BuildRequest, progress sd
 		workspace: space, info: t.info, flags: f, req: req, progress: progress, log: log, plainKbuild: plainKbuild,
 	}
 	b.tools = tools{dir: space.tmp, env: environment(space.tmp)}
+	if err := b.useLibc(ctx); err != nil {
+		return sdk.BuildResult{}, err
+	}
 	result, err := b.run(ctx)
 	if cause := ctx.Err(); cause != nil {
 		return sdk.BuildResult{}, cause
 	}
 	return result, err
+}
+
+// useLibc has all compiles and links take the C library of the request, by a
+// path that busybox's makefiles can pass on.
+func (b *build) useLibc(ctx context.Context) error {
+	c := b.req.Compiler
+	if c.Libc == "" {
+		return nil
+	}
+	link := filepath.Join(b.tmp, "libc")
+	if err := os.Symlink(c.Libc, link); err != nil {
+		return fmt.Errorf("link the C library: %w", err)
+	}
+	var err error
+	b.flags, err = b.flags.withLibc(ctx, b.tools, c.CC, b.info, link)
+	return err
 }
 
 // run takes the steps of a build.
@@ -174,7 +193,7 @@ func (b *build) make(ctx context.Context, watch func(line string), args ...strin
 	cmd.Env = environment(b.tmp,
 		"SOURCE_DATE_EPOCH="+strconv.FormatInt(b.req.Epoch.Unix(), 10), "KCONFIG_NOTIMESTAMP=1",
 		"KBUILD_BUILD_USER=mkmini", "KBUILD_BUILD_HOST=mkmini",
-		"CFLAGS="+strings.Join(slices.Concat(b.flags.compile, b.prefixMaps(ctx)), " "),
+		"CFLAGS="+strings.Join(slices.Concat(b.flags.compile, b.mapOptions(ctx)), " "),
 		"AFLAGS="+strings.Join(b.flags.compile, " "),
 		"LDFLAGS="+strings.Join(b.flags.link, " "),
 	)
@@ -191,19 +210,25 @@ func (b *build) make(ctx context.Context, watch func(line string), args ...strin
 	return err
 }
 
-// prefixMaps are the options that keep the names of folders out of what is
-// compiled, as far as the compiler has them.
-func (b *build) prefixMaps(ctx context.Context) []string {
-	b.mapsOnce.Do(func() {
-		for _, option := range []string{"-ffile-prefix-map=", "-fdebug-prefix-map="} {
-			maps := []string{option + b.src + "=.", option + b.obj + "=."}
-			if _, err := b.output(ctx, b.req.Compiler.CC, append(slices.Clone(maps), "-E", "-x", "c", os.DevNull)...); err == nil {
-				b.maps = maps
-				return
-			}
-		}
-	})
+// mapOptions keep the names of the build's folders out of what is compiled.
+func (b *build) mapOptions(ctx context.Context) []string {
+	b.mapsOnce.Do(func() { b.maps = b.prefixMaps(ctx, b.req.Compiler.CC, b.src+"=.", b.obj+"=.") })
 	return b.maps
+}
+
+// prefixMaps are the options that keep the names of folders out of what is
+// compiled, as far as the compiler has them. maps are "FOLDER=NAME".
+func (t tools) prefixMaps(ctx context.Context, cc string, maps ...string) []string {
+	for _, option := range []string{"-ffile-prefix-map=", "-fdebug-prefix-map="} {
+		var options []string
+		for _, one := range maps {
+			options = append(options, option+one)
+		}
+		if _, err := t.output(ctx, cc, append(slices.Clone(options), "-E", "-x", "c", os.DevNull)...); err == nil {
+			return options
+		}
+	}
+	return nil
 }
 
 func yesNo(yes bool) string {

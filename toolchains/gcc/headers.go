@@ -86,7 +86,11 @@ func (p *probe) libc(ctx context.Context, target string) finding {
 	if err != nil {
 		return fail("libc", "no headers", p.headersMissing(err, "the C library", p.libcPackage()))
 	}
-	return ok("libc", libcVersion(h.macros, target), named(h.files, "features.h")...)
+	name := libcVersion(h.macros, target)
+	if name == "musl" {
+		name = strings.TrimSpace(name + " " + p.muslVersion(ctx))
+	}
+	return ok("libc", name, named(h.files, "features.h")...)
 }
 
 // libcVersion names a C library by its macros. musl has none on purpose.

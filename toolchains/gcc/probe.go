@@ -54,7 +54,7 @@ func (t *Toolchain) Probe(ctx context.Context, req sdk.ProbeRequest) (sdk.Compil
 		tools: tools{dir: req.WorkDir, env: environment(req.WorkDir)},
 		info:  t.info, flags: f, cc: req.CC, pre: req.Prefix,
 	}
-	c := sdk.Compiler{CC: req.CC, Prefix: req.Prefix}
+	c := sdk.Compiler{CC: req.CC, Prefix: req.Prefix, Libc: req.Libc}
 	version, target := p.identity(ctx)
 	if err := ctx.Err(); err != nil {
 		return c, err
@@ -65,6 +65,9 @@ func (t *Toolchain) Probe(ctx context.Context, req sdk.ProbeRequest) (sdk.Compil
 		first = []finding{ok("runs", req.CC), version, target}
 	}
 	if err := take(&c, first); err != nil {
+		return c, err
+	}
+	if p.flags, err = p.flags.withLibc(ctx, p.tools, p.cc, p.info, req.Libc); err != nil {
 		return c, err
 	}
 	// If it refuses its options, all other checks fail for that reason.

@@ -21,6 +21,7 @@ func Info() sdk.ToolchainInfo {
 		KernelArch:   "i386",
 		Packages:     []string{"gcc-i686-linux-gnu"},
 		DebianArch:   "i386",
+		Musl:         "i386",
 		Emulators:    []string{"qemu-i386-static", "qemu-i386"},
 		CPUFlag:      "-march=",
 		Boot: &sdk.Boot{

@@ -23,6 +23,7 @@ func Info() sdk.ToolchainInfo {
 		Packages:   []string{"gcc-loongarch64-linux-gnu"},
 		DebianArch: "loong64",
 		Places:     []string{"/opt/cross-tools*/bin", "/opt/loongson-gnu-toolchain*/bin"},
+		Musl:       "loongarch64",
 		Emulators:  []string{"qemu-loongarch64-static", "qemu-loongarch64"},
 		CPUFlag:    "-march=",
 		Boot: &sdk.Boot{

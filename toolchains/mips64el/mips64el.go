@@ -22,6 +22,7 @@ func Info() sdk.ToolchainInfo {
 		KernelArch:   "mips",
 		Packages:     []string{"gcc-mips64el-linux-gnuabi64"},
 		DebianArch:   "mips64el",
+		Musl:         "mips64",
 		Emulators:    []string{"qemu-mips64el-static", "qemu-mips64el"},
 		CPUFlag:      "-march=",
 		Boot: &sdk.Boot{

@@ -21,6 +21,7 @@ func Info() sdk.ToolchainInfo {
 		KernelArch:   "powerpc",
 		Packages:     []string{"gcc-powerpc64le-linux-gnu"},
 		DebianArch:   "ppc64el",
+		Musl:         "powerpc64",
 		Emulators:    []string{"qemu-ppc64le-static", "qemu-ppc64le"},
 		CPUFlag:      "-mcpu=",
 		Boot: &sdk.Boot{

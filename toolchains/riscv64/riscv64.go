@@ -22,6 +22,7 @@ func Info() sdk.ToolchainInfo {
 		Packages:     []string{"gcc-riscv64-linux-gnu"},
 		DebianArch:   "riscv64",
 		Places:       []string{"/opt/riscv*/bin"},
+		Musl:         "riscv64",
 		Emulators:    []string{"qemu-riscv64-static", "qemu-riscv64"},
 		CPUFlag:      "-mcpu=",
 		Boot: &sdk.Boot{

@@ -21,6 +21,7 @@ func Info() sdk.ToolchainInfo {
 		KernelArch:   "s390",
 		Packages:     []string{"gcc-s390x-linux-gnu"},
 		DebianArch:   "s390x",
+		Musl:         "s390x",
 		Emulators:    []string{"qemu-s390x-static", "qemu-s390x"},
 		CPUFlag:      "-march=",
 		Boot: &sdk.Boot{

@@ -21,6 +21,7 @@ func Info() sdk.ToolchainInfo {
 		KernelArch:   "x86_64",
 		Packages:     []string{"gcc-x86-64-linux-gnu"},
 		DebianArch:   "amd64",
+		Musl:         "x86_64",
 		Emulators:    []string{"qemu-x86_64-static", "qemu-x86_64"},
 		CPUFlag:      "-march=",
 		Boot: &sdk.Boot{
