@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/mkmini/mkmini/core/source/apt"
@@ -46,8 +47,13 @@ var _ Archive = (*apt.Finder)(nil)
 
 // Fetcher fetches files. The zero value works, without Debian's packages.
 type Fetcher struct {
-	// Client is nil for one that takes proxies from the environment.
+	// Client is nil for one that goes through Proxy.
 	Client *http.Client
+	// Proxy returns the proxy of a request; nil for those of the environment.
+	Proxy func(*http.Request) (*url.URL, error)
+	// Mirrors are places to try before a URL: by a start of it, what to put in
+	// its place.
+	Mirrors map[string][]string
 	// Offline keeps it off the network.
 	Offline bool
 	// Apt looks in Debian's source packages; nil if it must not.

@@ -14,10 +14,14 @@ import (
 	"time"
 )
 
-// newClient returns a client that takes proxies from the environment.
-func newClient(r Retry) *http.Client {
+// newClient returns a client that takes proxies from the environment if it is
+// given none.
+func newClient(r Retry, proxy func(*http.Request) (*url.URL, error)) *http.Client {
+	if proxy == nil {
+		proxy = http.ProxyFromEnvironment
+	}
 	return &http.Client{Transport: &http.Transport{
-		Proxy:               http.ProxyFromEnvironment,
+		Proxy:               proxy,
 		DialContext:         (&net.Dialer{Timeout: r.Connect}).DialContext,
 		TLSHandshakeTimeout: r.Connect,
 		ForceAttemptHTTP2:   true,

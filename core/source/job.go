@@ -23,6 +23,7 @@ type job struct {
 	final    string // where the file goes
 	part     string // what was downloaded of it
 	client   *http.Client
+	mirrors  map[string][]string
 	offline  bool
 	apt      Archive
 	log      *slog.Logger
@@ -54,7 +55,7 @@ func (f *Fetcher) job(req Request, dir string, progress func(Progress)) (*job, e
 	}
 	j := &job{
 		req: req, sha256: sum, dir: dir, final: filepath.Join(dir, sum), part: filepath.Join(dir, sum+".part"),
-		client: f.Client, offline: f.Offline, apt: f.Apt, log: f.Logger,
+		client: f.Client, mirrors: f.Mirrors, offline: f.Offline, apt: f.Apt, log: f.Logger,
 		retry: f.Retry.withDefaults(), maxSize: f.MaxSize, progress: progress,
 	}
 	if j.log == nil {
@@ -64,7 +65,7 @@ func (f *Fetcher) job(req Request, dir string, progress func(Progress)) (*job, e
 		j.maxSize = 4 << 30
 	}
 	if j.client == nil {
-		j.client = newClient(j.retry)
+		j.client = newClient(j.retry, f.Proxy)
 	}
 	return j, nil
 }
@@ -149,8 +150,10 @@ func (j *job) given(ctx context.Context) error {
 
 func (j *job) places() []place {
 	var all []place
-	for _, raw := range j.req.URLs {
-		all = append(all, j.place(raw))
+	for _, given := range j.req.URLs {
+		for _, raw := range mirrored(given, j.mirrors) {
+			all = append(all, j.place(raw))
+		}
 	}
 	if j.req.Debian != "" {
 		all = append(all, place{
