@@ -27,6 +27,22 @@ type Pinner interface {
 	Pins(from config.From, dir string) map[string]string
 }
 
+// Local is a Provider some of whose places are files on this machine, which
+// may change while the configuration stays the same.
+type Local interface {
+	// Files returns the paths of the files that the block's compiler is made
+	// from and that the block doesn't name by a hash.
+	Files(from config.From) []string
+}
+
+// local returns the state of the files that a block's compiler is made from.
+func (m *Manager) local(from config.From) map[string]string {
+	if l, ok := m.Providers[from.Kind].(Local); ok {
+		return stamps(l.Files(from))
+	}
+	return nil
+}
+
 // pins returns what is known of a compiler beside its fingerprint: what the
 // provider says, or else what the block does.
 func (m *Manager) pins(from config.From, dir string) map[string]string {

@@ -68,6 +68,8 @@ type query struct {
 	Candidates []Candidate     `json:"candidates"`
 	Emulators  []string        `json:"emulators"`
 	Machine    string          `json:"machine"`
+	// Local is the state of files that compilers are made from.
+	Local map[string]string `json:"local,omitempty"`
 
 	path string
 }
@@ -79,6 +81,12 @@ func (m *Manager) query(req Request) (query, error) {
 	}
 	for _, f := range m.from(req) {
 		q.Candidates = append(q.Candidates, m.Host.find(req.Info, f).found...)
+		for path, state := range m.local(f) {
+			if q.Local == nil {
+				q.Local = map[string]string{}
+			}
+			q.Local[path] = state
+		}
 		f.Range = fault.Range{} // where it stands has no say
 		q.From = append(q.From, f)
 	}
