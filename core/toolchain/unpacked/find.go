@@ -1,0 +1,64 @@
+package unpacked
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/mkmini/mkmini/core/toolchain"
+	"github.com/mkmini/mkmini/core/toolchain/hostcheck"
+	"github.com/mkmini/mkmini/plugins/sdk"
+)
+
+// Find returns the first of the folders of a tree, relative to it, that holds
+// a driver for the architecture, in it, in its bin or in its usr/bin. The
+// error says in one clause what the tree holds instead.
+func Find(info sdk.ToolchainInfo, tree, prefix string, folders []string) (dir string, drivers []string, err error) {
+	for _, folder := range folders {
+		dir := filepath.Join(tree, folder)
+		if drivers := toolchain.Drivers(info, dir, prefix); len(drivers) > 0 {
+			return dir, drivers, nil
+		}
+	}
+	return "", nil, fmt.Errorf("no compiler for %s is in it: %s", info.Arch, toolchain.Inside(tree))
+}
+
+// Folders returns where to look in a tree: in bin if it is given, else at the
+// top and in a single top folder.
+func Folders(tree, bin string) []string {
+	if bin != "" {
+		return []string{bin}
+	}
+	entries, err := os.ReadDir(tree)
+	if err == nil && len(entries) == 1 && entries[0].IsDir() {
+		return []string{".", entries[0].Name()}
+	}
+	return []string{"."}
+}
+
+// Runs returns an error if the machine can run none of the drivers, or not
+// the compiler proper that they call. It says why in one clause.
+func Runs(host hostcheck.Host, tree string, drivers []string) error {
+	var errs []error
+	for _, driver := range drivers {
+		errs = append(errs, host.Check(driver))
+	}
+	for _, err := range errs {
+		if err == nil {
+			return compilerProper(host, tree)
+		}
+	}
+	return errors.Join(errs[:min(len(errs), 1)]...)
+}
+
+// compilerProper checks the cc1 of a tree: it may need more than its driver.
+func compilerProper(host hostcheck.Host, tree string) error {
+	return filepath.WalkDir(tree, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.Name() != "cc1" || !d.Type().IsRegular() {
+			return err
+		}
+		return host.Check(path)
+	})
+}

@@ -1,0 +1,163 @@
+// Package unpacked keeps compilers that were unpacked from elsewhere in the
+// store. An entry is a tree of files that stays as it is; one that was damaged
+// is found out and made again.
+package unpacked
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"path/filepath"
+	"strings"
+
+	"github.com/mkmini/mkmini/core/fault"
+	"github.com/mkmini/mkmini/core/source"
+	"github.com/mkmini/mkmini/core/store"
+)
+
+// treeName is the folder of the files in an entry.
+const treeName = "tree"
+
+// Keeper keeps trees.
+type Keeper struct {
+	Store *store.Store
+	// Logger may be nil.
+	Logger *slog.Logger
+}
+
+// Fill unpacks a tree into the folder dst, which doesn't exist. Next to it is
+// work, a folder for what is needed on the way.
+type Fill func(ctx context.Context, dst, work string) (source.LeftOut, error)
+
+// Origin is where a tree comes from.
+type Origin struct {
+	// From is what it was unpacked from, for people.
+	From string `json:"from"`
+	// Pins identify that exactly, by names of the provider's own.
+	Pins map[string]string `json:"pins,omitempty"`
+}
+
+// result is what the store says of a tree.
+type result struct {
+	Origin
+	// Files and Bytes are the number of its files and links, and the bytes
+	// of the files: a damaged tree has others.
+	Files int   `json:"files"`
+	Bytes int64 `json:"bytes"`
+	// Left says what was left out.
+	Left string `json:"left,omitempty"`
+}
+
+// Key returns the key of a tree by all that it depends on.
+func Key(parts ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\n")))
+	return "compiler-" + hex.EncodeToString(sum[:])
+}
+
+// Path returns the path that the tree of a key has, whether or not it is
+// there.
+func (k *Keeper) Path(key string) string { return filepath.Join(k.Store.Path(key), treeName) }
+
+// Pins returns the pins of the tree that a folder is in.
+func (k *Keeper) Pins(dir string) map[string]string {
+	name, err := filepath.Rel(k.Store.Path(""), dir)
+	if err != nil {
+		return nil
+	}
+	key, _, _ := strings.Cut(name, string(filepath.Separator))
+	var r result
+	if k.Store.Load(key, &r) != nil {
+		return nil // nothing is known of it
+	}
+	return r.Pins
+}
+
+// Tree returns the absolute path of the tree of a key, once it is there and
+// whole; fill unpacks it. waiting is called if another process is at it.
+func (k *Keeper) Tree(ctx context.Context, key string, origin Origin, waiting func(), fill Fill) (string, error) {
+	if err := k.check(ctx, key); err != nil {
+		return "", err
+	}
+	_, err := k.Store.Make(ctx, key, waiting, func(ctx context.Context, dir string) (any, error) {
+		tree, work := filepath.Join(dir, treeName), filepath.Join(dir, "work")
+		left, err := fill(ctx, tree, work)
+		if err = errors.Join(err, store.RemoveAll(work)); err != nil {
+			return nil, err
+		}
+		r := result{Origin: origin, Left: left.String()}
+		if r.Left != "" {
+			k.logger().Warn("a compiler was unpacked without "+r.Left, "from", origin.From)
+		}
+		r.Files, r.Bytes, err = measure(tree)
+		return r, err
+	})
+	if err != nil {
+		return "", err
+	}
+	return k.Path(key), nil
+}
+
+// check removes the tree of a key if it is not the one that was unpacked.
+func (k *Keeper) check(ctx context.Context, key string) error {
+	whole := func() bool {
+		var r result
+		if k.Store.Load(key, &r) != nil {
+			return false
+		}
+		files, bytes, err := measure(k.Path(key))
+		return err == nil && files == r.Files && bytes == r.Bytes
+	}
+	if !k.Store.Has(key) || whole() {
+		return nil
+	}
+	unlock, err := k.Store.Lock(ctx, key, nil)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if !k.Store.Has(key) || whole() {
+		return nil
+	}
+	k.logger().Warn("a compiler in the store is damaged, unpacking it again", "folder", k.Store.Path(key))
+	if err := store.RemoveAll(k.Store.Path(key)); err != nil {
+		return &fault.Error{
+			Step: "unpack a compiler", Summary: "Damaged compiler can't be removed",
+			Detail: fmt.Sprintf("%s is damaged, and removing it failed: %v.", k.Store.Path(key), err), Remedy: "Remove it by hand.", Err: err,
+		}
+	}
+	return nil
+}
+
+func (k *Keeper) logger() *slog.Logger {
+	if k.Logger == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return k.Logger
+}
+
+// measure counts a tree's files and links, and the bytes of the files.
+func measure(tree string) (files int, bytes int64, err error) {
+	err = filepath.WalkDir(tree, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		files++
+		if !d.Type().IsRegular() {
+			return nil
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		bytes += info.Size()
+		return nil
+	})
+	if err != nil {
+		return 0, 0, fmt.Errorf("measure the compiler: %w", err)
+	}
+	return files, bytes, nil
+}
