@@ -16,13 +16,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mkmini/mkmini/core/source/apt"
+	"github.com/mkmini/mkmini/core/source/apt/apttest"
 )
 
 func hash(text string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(text))) }
 
 // twoSuites makes a repository in which "old" is at old's pool and "new" at
 // new's.
-func twoSuites(t *testing.T, key *key) string {
+func twoSuites(t *testing.T, key *apttest.Key) string {
 	t.Helper()
 	repo := filepath.Join(t.TempDir(), "debian")
 	publish(t, repo, suite{"first", "oldstable", map[string]string{"pool/b/busybox_1.orig.tar.bz2": "old"}}, key)
@@ -34,13 +35,13 @@ func twoSuites(t *testing.T, key *key) string {
 // never downloaded.
 func TestLearn(t *testing.T) {
 	needApt(t)
-	key := newKey(t)
+	key := apttest.NewKey(t)
 	repo := twoSuites(t, key)
-	public, err := os.ReadFile(key.public)
+	public, err := os.ReadFile(key.Public)
 	if err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, filepath.Join(repo, "key.gpg"), string(public))
+	apttest.WriteFile(t, filepath.Join(repo, "key.gpg"), string(public))
 	forms := map[string]string{
 		"mirror.sources": "# alone\n\n# a comment\nTypes: deb\nURIs: file:" + repo + "\nSuites: nosuch\nComponents: contrib\n\n" +
 			"Types: deb\nURIs: file:" + repo + "\nSuites: first\nComponents: main contrib\nSigned-By: " + repo + "/key.gpg\n",
@@ -48,8 +49,8 @@ func TestLearn(t *testing.T) {
 	}
 	for name, sources := range forms {
 		t.Run(name, func(t *testing.T) {
-			machine, env := newMachine(t, name, sources)
-			before := snapshot(t, machine)
+			machine, env := apttest.NewMachine(t, name, sources)
+			before := apttest.Snapshot(t, machine)
 			f := &apt.Finder{Dir: filepath.Join(t.TempDir(), "apt"), Env: env}
 			for text, suite := range map[string]string{"old": "first", "new": "stable"} {
 				target := filepath.Join(t.TempDir(), "file")
@@ -64,7 +65,7 @@ func TestLearn(t *testing.T) {
 			}
 			_, err := f.Fetch(t.Context(), "busybox", hash("nowhere"), filepath.Join(t.TempDir(), "file"), nil)
 			checkTried(t, err, "first", "stable", "testing", "unstable", "oldoldstable")
-			if diff := cmp.Diff(before, snapshot(t, machine)); diff != "" {
+			if diff := cmp.Diff(before, apttest.Snapshot(t, machine)); diff != "" {
 				t.Errorf("the machine was changed (-before +after):\n%s", diff)
 			}
 		})
@@ -127,7 +128,7 @@ func TestIndexes(t *testing.T) {
 		files.ServeHTTP(w, r)
 	}))
 	defer server.Close()
-	_, env := newMachine(t, "empty.list", "")
+	_, env := apttest.NewMachine(t, "empty.list", "")
 	env = append(env, "http_proxy=", "no_proxy=127.0.0.1")
 	f := &apt.Finder{Dir: t.TempDir(), Env: env, Repositories: []apt.Repository{
 		{URI: server.URL + "/debian", Suite: "first", Components: []string{"main"}, Trusted: true},
@@ -162,7 +163,7 @@ func TestIndexes(t *testing.T) {
 	fetch("old", 0, 1) // not modified, so apt asks for the Release file only
 
 	// A file that is not what its index says.
-	writeFile(t, filepath.Join(repo, "pool/c/busybox_1.orig.tar.bz2"), "bad")
+	apttest.WriteFile(t, filepath.Join(repo, "pool/c/busybox_1.orig.tar.bz2"), "bad")
 	_, err := f.Fetch(t.Context(), "busybox", hash("old"), filepath.Join(t.TempDir(), "file"), nil)
 	checkTried(t, err, "first")
 	if !strings.Contains(err.Error(), "Hash Sum mismatch") {
@@ -183,7 +184,7 @@ func TestSilentMirror(t *testing.T) {
 	needApt(t)
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
-	_, env := newMachine(t, "mirror.list", "deb [trusted=yes] "+server.URL+"/debian first main\ndeb [trusted=yes] "+server.URL+"/debian second main\n")
+	_, env := apttest.NewMachine(t, "mirror.list", "deb [trusted=yes] "+server.URL+"/debian first main\ndeb [trusted=yes] "+server.URL+"/debian second main\n")
 	f := &apt.Finder{Dir: t.TempDir(), Env: append(env, "http_proxy=", "no_proxy=127.0.0.1")}
 	_, err := f.Fetch(t.Context(), "busybox", hash("old"), filepath.Join(t.TempDir(), "file"), nil)
 	checkTried(t, err, "first")
@@ -202,7 +203,7 @@ func TestCancel(t *testing.T) {
 		closed <- struct{}{}
 	}))
 	defer server.Close()
-	_, env := newMachine(t, "empty.list", "")
+	_, env := apttest.NewMachine(t, "empty.list", "")
 	f := &apt.Finder{Dir: t.TempDir(), Env: append(env, "http_proxy=", "no_proxy=127.0.0.1"), Repositories: []apt.Repository{
 		{URI: server.URL + "/debian", Suite: "first", Components: []string{"main"}, Trusted: true},
 	}}

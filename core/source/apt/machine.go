@@ -12,6 +12,8 @@ type machine struct {
 	acquire []string
 	// dirs are absolute paths by apt's names for them: keys and logins.
 	dirs map[string]string
+	// arch is Debian's name of the machine's architecture: "amd64".
+	arch string
 }
 
 // machineDirs are the places of keys, logins and download methods.
@@ -39,7 +41,7 @@ func readMachine(ctx context.Context, env []string) (machine, error) {
 	if err != nil {
 		return machine{}, err
 	}
-	return machine{acquireLines(dump), parseDirs(shell)}, nil
+	return machine{acquireLines(dump), parseDirs(shell), setting(dump, "APT::Architecture")}, nil
 }
 
 // acquireLines picks the settings on how to download from a dump, of which
@@ -57,6 +59,16 @@ func acquireLines(dump string) []string {
 		}
 	}
 	return keep
+}
+
+// setting returns the value of a setting in a dump, or "".
+func setting(dump, name string) string {
+	for line := range strings.SplitSeq(dump, "\n") {
+		if value, ok := strings.CutPrefix(line, name+` "`); ok {
+			return strings.TrimSuffix(value, `";`)
+		}
+	}
+	return ""
 }
 
 func hasAnyPrefix(s string, prefixes []string) bool {

@@ -151,3 +151,41 @@ func (r Repository) debian() bool {
 	}
 	return r.origin == "Debian"
 }
+
+// chooseBinary keeps the repositories of the distribution itself, with the
+// archive areas that hold its compilers: Ubuntu has some in universe.
+func chooseBinary(repos []Repository) []Repository {
+	sure := func(r Repository) bool {
+		if r.origin != "" {
+			return r.origin == "Debian" || r.origin == "Ubuntu"
+		}
+		return slices.Contains(mirrorNames, path.Base(strings.TrimSuffix(r.URI, "/")))
+	}
+	if slices.ContainsFunc(repos, sure) {
+		// Where apt knows the origin of some, the others are third parties.
+		repos = slices.DeleteFunc(slices.Clone(repos), func(r Repository) bool { return !sure(r) })
+	}
+	universe := map[string]bool{}
+	for _, r := range repos {
+		universe[r.key(r.Suite)] = slices.Contains(r.Components, "universe")
+	}
+	repos = choose(repos)
+	for i, r := range repos {
+		if universe[r.key(r.Suite)] {
+			repos[i].Components = []string{"main", "universe"}
+		}
+	}
+	return repos
+}
+
+// mirrorNames are the last parts of the addresses of most mirrors.
+var mirrorNames = []string{"debian", "debian-security", "debian-ports", "ubuntu", "ubuntu-ports"}
+
+// folder is where the private state of repositories together lives.
+func folder(repos []Repository) string {
+	h := sha256.New()
+	for _, r := range repos {
+		fmt.Fprintln(h, r.folder())
+	}
+	return fmt.Sprintf("binary-%x", h.Sum(nil)[:6])
+}
