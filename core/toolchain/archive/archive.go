@@ -129,15 +129,16 @@ func (w *work) tree(ctx context.Context) (string, error) {
 	key := unpacked.Key(layout, sum, strconv.Itoa(w.archive.Strip))
 	origin := unpacked.Origin{From: w.name, Pins: map[string]string{"sha256": sum}}
 	waiting := func() { w.report("wait", 0, 0, "another mkmini unpacks "+w.name) }
-	return w.Keeper.Tree(ctx, key, origin, waiting, func(ctx context.Context, dst, _ string) (source.LeftOut, error) {
+	return w.Keeper.Tree(ctx, key, origin, waiting, func(ctx context.Context, dst, _ string) (unpacked.Filled, error) {
 		file, err := w.file(ctx, sum)
 		if err != nil {
-			return source.LeftOut{}, err
+			return unpacked.Filled{}, err
 		}
-		return source.UnpackTree(ctx, file, dst, source.Tree{
+		left, err := source.UnpackTree(ctx, file, dst, source.Tree{
 			Limits: w.Limits, Strip: w.archive.Strip,
 			Progress: func(done, total int64) { w.report("unpack", int(done), int(total), w.name) },
 		})
+		return unpacked.Filled{Left: left}, err
 	})
 }
 

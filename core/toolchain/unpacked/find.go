@@ -1,7 +1,6 @@
 package unpacked
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -12,14 +11,25 @@ import (
 	"github.com/mkmini/mkmini/plugins/sdk"
 )
 
-// Find returns the first of the folders of a tree, relative to it, that holds
-// a driver for the architecture, in it, in its bin or in its usr/bin. The
-// error says in one clause what the tree holds instead.
+// Find returns the first of the folders, relative to the tree, that holds a
+// driver for the architecture, in it, in its bin or in its usr/bin; one of a
+// known triplet goes before any other. The error says in one clause what the
+// tree holds instead.
 func Find(info sdk.ToolchainInfo, tree, prefix string, folders []string) (dir string, drivers []string, err error) {
-	for _, folder := range folders {
-		dir := filepath.Join(tree, folder)
-		if drivers := toolchain.Drivers(info, dir, prefix); len(drivers) > 0 {
-			return dir, drivers, nil
+	prefixes := []string{prefix}
+	if prefix == "" {
+		prefixes = nil
+		for _, triplet := range info.Triplets {
+			prefixes = append(prefixes, triplet+"-")
+		}
+		prefixes = append(prefixes, "")
+	}
+	for _, prefix := range prefixes {
+		for _, folder := range folders {
+			dir := filepath.Join(tree, folder)
+			if drivers := toolchain.Drivers(info, dir, prefix); len(drivers) > 0 {
+				return dir, drivers, nil
+			}
 		}
 	}
 	return "", nil, fmt.Errorf("no compiler for %s is in it: %s", info.Arch, toolchain.Inside(tree))
@@ -41,16 +51,17 @@ func Folders(tree, bin string) []string {
 // Runs returns an error if the machine can run none of the drivers, or not
 // the compiler proper that they call. It says why in one clause.
 func Runs(host hostcheck.Host, tree string, drivers []string) error {
-	var errs []error
+	var first error
 	for _, driver := range drivers {
-		errs = append(errs, host.Check(driver))
-	}
-	for _, err := range errs {
+		err := host.Check(driver)
 		if err == nil {
 			return compilerProper(host, tree)
 		}
+		if first == nil {
+			first = err
+		}
 	}
-	return errors.Join(errs[:min(len(errs), 1)]...)
+	return first
 }
 
 // compilerProper checks the cc1 of a tree: it may need more than its driver.

@@ -30,8 +30,17 @@ type Keeper struct {
 }
 
 // Fill unpacks a tree into the folder dst, which doesn't exist. Next to it is
-// work, a folder for what is needed on the way.
-type Fill func(ctx context.Context, dst, work string) (source.LeftOut, error)
+// work, the path of a folder for what is needed on the way.
+type Fill func(ctx context.Context, dst, work string) (Filled, error)
+
+// Filled is what is known of a tree once it is unpacked.
+type Filled struct {
+	// Left are the entries that were left out.
+	Left source.LeftOut
+	// Folders are those that programs are in, relative to the tree; empty if
+	// nothing says so.
+	Folders []string
+}
 
 // Origin is where a tree comes from.
 type Origin struct {
@@ -49,7 +58,8 @@ type result struct {
 	Files int   `json:"files"`
 	Bytes int64 `json:"bytes"`
 	// Left says what was left out.
-	Left string `json:"left,omitempty"`
+	Left    string   `json:"left,omitempty"`
+	Folders []string `json:"folders,omitempty"`
 }
 
 // Key returns the key of a tree by all that it depends on.
@@ -61,6 +71,15 @@ func Key(parts ...string) string {
 // Path returns the path that the tree of a key has, whether or not it is
 // there.
 func (k *Keeper) Path(key string) string { return filepath.Join(k.Store.Path(key), treeName) }
+
+// Folders returns the folders of programs of a key's tree.
+func (k *Keeper) Folders(key string) []string {
+	var r result
+	if k.Store.Load(key, &r) != nil {
+		return nil // nothing is known of it
+	}
+	return r.Folders
+}
 
 // Pins returns the pins of the tree that a folder is in.
 func (k *Keeper) Pins(dir string) map[string]string {
@@ -84,11 +103,11 @@ func (k *Keeper) Tree(ctx context.Context, key string, origin Origin, waiting fu
 	}
 	_, err := k.Store.Make(ctx, key, waiting, func(ctx context.Context, dir string) (any, error) {
 		tree, work := filepath.Join(dir, treeName), filepath.Join(dir, "work")
-		left, err := fill(ctx, tree, work)
+		filled, err := fill(ctx, tree, work)
 		if err = errors.Join(err, store.RemoveAll(work)); err != nil {
 			return nil, err
 		}
-		r := result{Origin: origin, Left: left.String()}
+		r := result{Origin: origin, Left: filled.Left.String(), Folders: filled.Folders}
 		if r.Left != "" {
 			k.logger().Warn("a compiler was unpacked without "+r.Left, "from", origin.From)
 		}
