@@ -8,12 +8,11 @@
 # The first part of every file name that is written.
 name = "minios"
 
-# One block for each architecture. A compiler of this machine is used:
-# aarch64-linux-gnu-gcc (Debian: gcc-aarch64-linux-gnu), or plain gcc on an
-# aarch64 machine.
-toolchain "aarch64" {
-  from "host" {}
-}
+# One block for each architecture. A compiler of this machine is used where
+# there is one: aarch64-linux-gnu-gcc, or plain gcc on an aarch64 machine. On
+# Debian and Ubuntu it is otherwise fetched from the distribution's packages,
+# without root, and kept in mkmini's own store.
+toolchain "aarch64" {}
 
 # What comes on top of busybox and the standard folders.
 rootfs {

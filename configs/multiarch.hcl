@@ -15,14 +15,11 @@ variable "swgcc" {
 # The first part of every file name that is written.
 name = "minios"
 
-# One block for each architecture.
-toolchain "x86_64" {
-  from "host" {}
-}
-
-toolchain "aarch64" {
-  from "host" {}
-}
+# One block for each architecture. A compiler of this machine is used where
+# there is one; on Debian and Ubuntu it is otherwise fetched from the
+# distribution's packages, without root, and kept in mkmini's own store.
+toolchain "x86_64" {}
+toolchain "aarch64" {}
 
 # The places are tried in the order written. Without a value for swgcc the
 # first one is passed over.

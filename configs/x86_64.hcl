@@ -9,10 +9,10 @@
 name = "minios"
 
 # One block for each architecture. The compiler of this machine is used:
-# x86_64-linux-gnu-gcc, or plain gcc on an x86_64 machine.
-toolchain "x86_64" {
-  from "host" {}
-}
+# x86_64-linux-gnu-gcc, or plain gcc on an x86_64 machine. On another machine
+# with Debian or Ubuntu it is otherwise fetched from the distribution's
+# packages, without root, and kept in mkmini's own store.
+toolchain "x86_64" {}
 
 # What comes on top of busybox and the standard folders.
 rootfs {

@@ -20,6 +20,7 @@ import (
 	"github.com/mkmini/mkmini/core/source/apt"
 	"github.com/mkmini/mkmini/core/store"
 	"github.com/mkmini/mkmini/core/toolchain"
+	"github.com/mkmini/mkmini/core/toolchain/deb"
 	"github.com/mkmini/mkmini/core/ui"
 )
 
@@ -84,9 +85,24 @@ func (a *app) tools(ctx context.Context, file *config.Document, sink event.Sink)
 		Fetcher: &source.Fetcher{
 			Offline: a.flags.offline, Logger: logger, Apt: &apt.Finder{Dir: st.Sub("apt"), Logger: logger},
 		},
-		Toolchains: &toolchain.Manager{Dir: st.Sub("toolchains"), Host: toolchain.ThisHost()},
+		Toolchains: a.manager(st, logger),
 		Jobs:       a.jobs(), KeepGoing: a.flags.keepGoing, Epoch: epoch, Now: time.Now,
 	}}, nil
+}
+
+// manager finds compilers, and brings those that aren't there.
+func (a *app) manager(st *store.Store, logger *slog.Logger) *toolchain.Manager {
+	host := toolchain.ThisHost()
+	return &toolchain.Manager{
+		Dir: st.Sub("toolchains"), Host: host,
+		Providers: map[string]toolchain.Provider{
+			"deb": &deb.Provider{
+				Store: st, Files: st.Sub("sources"), Machine: host.Machine, Logger: logger,
+				Apt: &apt.Binaries{Dir: filepath.Join(st.Sub("apt"), "binary"), Offline: a.flags.offline, Logger: logger},
+			},
+		},
+		Order: []string{"deb"},
+	}
 }
 
 func (a *app) jobs() int {

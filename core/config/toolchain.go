@@ -30,6 +30,7 @@ var fromKinds = []fromKind{
 		},
 		decode: (*decoder).fromPath,
 	},
+	{name: "deb", attrs: debAttrs, decode: (*decoder).fromDeb},
 	archiveKind,
 	ociKind,
 }

@@ -1,0 +1,116 @@
+// Package deb brings a distribution's own cross compilers onto the machine
+// without installing them: packages with all that they need are downloaded
+// through apt, checked, unpacked into the store, and run from there.
+package deb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os/exec"
+	"slices"
+	"strings"
+
+	"github.com/mkmini/mkmini/core/config"
+	"github.com/mkmini/mkmini/core/fault"
+	"github.com/mkmini/mkmini/core/source/apt"
+	"github.com/mkmini/mkmini/core/store"
+	"github.com/mkmini/mkmini/core/toolchain"
+	"github.com/mkmini/mkmini/plugins/sdk"
+)
+
+// Provider brings the compilers of `from "deb"` blocks.
+type Provider struct {
+	// Store keeps the unpacked packages.
+	Store *store.Store
+	// Files is the absolute path of the folder of downloaded files by
+	// sha256.
+	Files string
+	// Apt finds the packages; it says whether the network may be used.
+	Apt *apt.Binaries
+	// Machine is what `uname -m` says.
+	Machine string
+	// Logger may be nil.
+	Logger *slog.Logger
+}
+
+var (
+	_ toolchain.Provider = (*Provider)(nil)
+	_ toolchain.Pinner   = (*Provider)(nil)
+)
+
+// without are packages that no compiler needs from the store. The C library
+// of the machine has to stay the one that all programs share, and the runtime
+// libraries of C++ are there for apt itself. libcc1 serves the debugger. All
+// else is translations, or for scripts of packages, which aren't run.
+var without = []string{
+	"libc6", "libc6.1", "libc-bin", "libcrypt1", "libgcc-s1", "libstdc++6", "libcc1-0",
+	"binutils-common", "dpkg", "debconf", "perl", "perl-base", "tar", "install-info", "manpages", "manpages-dev", "libc-devtools",
+}
+
+// Default returns a block that names no packages: those of the architecture's
+// description are meant. There is none for the architecture of the machine
+// itself: Debian has no cross compiler for it, and its plain gcc is needed for
+// busybox's own helpers in any case.
+func (p *Provider) Default(info sdk.ToolchainInfo) (config.From, bool) {
+	if len(info.Packages) == 0 || slices.Contains(info.HostMachines, p.Machine) {
+		return config.From{}, false
+	}
+	if _, err := exec.LookPath("apt-get"); err != nil {
+		return config.From{}, false
+	}
+	return config.From{Kind: "deb", Deb: &config.Deb{}}, true
+}
+
+// Pins returns the packages in a folder that Provide returned, with version
+// and sha256.
+func (p *Provider) Pins(_ config.From, dir string) map[string]string {
+	r, err := readResult(dir)
+	if err != nil {
+		return nil
+	}
+	pins := map[string]string{}
+	for _, pkg := range r.Packages {
+		pins[pkg.Name] = pkg.Version + " sha256:" + pkg.SHA256
+	}
+	return pins
+}
+
+// Provide returns a folder whose bin has the compiler's tools by their usual
+// names. What is in the store already is checked and used again.
+func (p *Provider) Provide(ctx context.Context, info sdk.ToolchainInfo, from config.From, report toolchain.Report) (string, error) {
+	if report == nil {
+		report = func(string, int, int, string) {}
+	}
+	w := &work{Provider: p, info: info, report: report, query: apt.Query{Packages: info.Packages, Without: without}}
+	if from.Deb != nil {
+		w.query.Suite = from.Deb.Suite
+		if len(from.Deb.Packages) > 0 {
+			w.query.Packages = from.Deb.Packages
+		}
+	}
+	if len(w.query.Packages) == 0 {
+		return "", fmt.Errorf("no Debian package of a compiler for %s is known: name some in packages", info.Arch)
+	}
+	dir, err := w.provide(ctx)
+	return dir, clause(err)
+}
+
+// clause makes one clause of an error, for a list of what was tried.
+func clause(err error) error {
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return &clauseError{strings.TrimSuffix(f.Detail, "."), err}
+	}
+	return err
+}
+
+// clauseError is a fault told in a clause.
+type clauseError struct {
+	text string
+	err  error
+}
+
+func (e *clauseError) Error() string { return e.text }
+func (e *clauseError) Unwrap() error { return e.err }
