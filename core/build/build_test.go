@@ -153,7 +153,7 @@ func (w *world) Fetch(_ context.Context, req source.Request, dir string, _ func(
 		func() error { _, err := tw.Write([]byte(body)); return err }(),
 		tw.Close(), gz.Close(),
 	)
-	path := filepath.Join(dir, "busybox.tar.gz")
+	path := filepath.Join(dir, strings.ReplaceAll(req.Name, " ", "-")+".tar.gz")
 	return path, errors.Join(err, os.WriteFile(path, buf.Bytes(), 0o644))
 }
 
@@ -173,13 +173,13 @@ func (f fakeToolchain) Describe(context.Context) (sdk.ToolchainInfo, error) {
 }
 
 func (f fakeToolchain) Probe(_ context.Context, req sdk.ProbeRequest) (sdk.Compiler, error) {
-	f.note("probe %s", f.arch)
-	return sdk.Compiler{CC: req.CC, Prefix: req.Prefix, Files: []string{req.CC}, CanRun: true, Version: "fake"}, nil
+	f.note("%s", strings.TrimSpace("probe "+f.arch+libcNote(req.Libc)))
+	return sdk.Compiler{Libc: req.Libc, CC: req.CC, Prefix: req.Prefix, Files: []string{req.CC}, CanRun: true, Version: "fake"}, nil
 }
 
 // Build makes a busybox that is a shell script, and says so.
 func (f fakeToolchain) Build(ctx context.Context, req sdk.BuildRequest, progress sdk.Progress) (sdk.BuildResult, error) {
-	f.note("build %s", f.arch)
+	f.note("%s", "build "+f.arch+libcNote(req.Compiler.Libc))
 	if f.during != nil {
 		if err := f.during(ctx, f.arch); err != nil {
 			return sdk.BuildResult{}, err

@@ -140,6 +140,10 @@ func (r *run) finish(ctx context.Context, s plan.Step, e *event.Event, start tim
 		return err
 	case plan.Toolchain:
 		describe(e, r.compilers[s.Arch])
+	case plan.Libc:
+		return r.describeLibc(s, e)
+	case plan.Busybox:
+		return r.describeBusybox(s, e)
 	case plan.Check:
 		var c checked
 		if err := r.Store.Load(s.Key, &c); err != nil {
@@ -175,12 +179,12 @@ func (r *run) fail(ctx context.Context, e event.Event, start time.Time, err erro
 // make makes a step's result unless another process does at the same time.
 func (r *run) make(ctx context.Context, s plan.Step, e event.Event) (bool, error) {
 	work := map[plan.Kind]func(context.Context, plan.Step, string, reporter) (any, error){
-		plan.Source: r.source, plan.Busybox: r.busybox, plan.Rootfs: r.rootfs, plan.Check: r.check, plan.Export: r.export,
+		plan.Source: r.source, plan.Libc: r.libc, plan.Busybox: r.busybox, plan.Rootfs: r.rootfs, plan.Check: r.check, plan.Export: r.export,
 	}[s.Kind]
 	if work == nil {
 		return false, fmt.Errorf("there is no way to do step %s", s.ID)
 	}
-	if s.Kind == plan.Busybox {
+	if s.Kind == plan.Busybox || s.Kind == plan.Libc {
 		select {
 		case r.slots <- struct{}{}:
 			defer func() { <-r.slots }()

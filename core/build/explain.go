@@ -84,6 +84,17 @@ func diagnosed(t config.Target, err error) error {
 	})
 }
 
+// diagnosedLibc is diagnosed for what has to do with the C library.
+func diagnosedLibc(t config.Target, err error) error {
+	at, ok := t.Toolchain.AttributeRanges["libc"]
+	if !ok {
+		at = t.Toolchain.Range
+	}
+	return fromPlugin(err, at, func(path []string) (fault.Range, bool) {
+		return nearest(t.Toolchain.AttributeRanges, path[1:])
+	})
+}
+
 // diagnosedExport maps an exporter's diagnostics to the configuration.
 func diagnosedExport(e config.Export, err error) error {
 	return fromPlugin(err, e.Range, func(path []string) (fault.Range, bool) {

@@ -13,7 +13,6 @@ import (
 	"github.com/mkmini/mkmini/core/event"
 	"github.com/mkmini/mkmini/core/fault"
 	"github.com/mkmini/mkmini/core/plan"
-	"github.com/mkmini/mkmini/core/release"
 	"github.com/mkmini/mkmini/core/rootfs"
 	"github.com/mkmini/mkmini/core/source"
 	"github.com/mkmini/mkmini/core/toolchain"
@@ -104,27 +103,26 @@ func describe(e *event.Event, p toolchain.Probed) {
 // sources is the folder of the store that fetched files are kept in.
 const sources = "sources"
 
-// source fetches and unpacks busybox.
+// source fetches and unpacks the source of a program.
 func (r *run) source(ctx context.Context, s plan.Step, dir string, report reporter) (any, error) {
 	archive, err := r.fetch(ctx, s, report)
 	if err != nil {
 		return nil, err
 	}
-	report.progress("unpack", 0, 0, "busybox "+r.job.Config.Targets[s.Target].Busybox.Version)
+	report.progress("unpack", 0, 0, s.Source.String())
 	return struct{}{}, source.Unpack(ctx, archive, filepath.Join(dir, treeName), source.Limits{})
 }
 
 // fetch gets the file of a source step, and returns its path in the store. The
 // caller holds the lock of the step's key.
 func (r *run) fetch(ctx context.Context, s plan.Step, report reporter) (string, error) {
-	b := r.job.Config.Targets[s.Target].Busybox
 	blobs := r.Store.Sub(sources)
 	if err := os.MkdirAll(blobs, 0o755); err != nil {
 		return "", err
 	}
 	req := source.Request{
-		Name: "busybox " + b.Version, SHA256: b.SHA256, File: b.File, Debian: release.SourcePackage,
-		URLs: append(b.URLs[:len(b.URLs):len(b.URLs)], release.URLs(b.Version)...),
+		Name: s.Source.String(), SHA256: s.Source.SHA256, File: s.Source.File,
+		Debian: s.Source.Debian, URLs: s.Source.URLs,
 	}
 	return r.Fetcher.Fetch(ctx, req, blobs, func(p source.Progress) {
 		report.progress("fetch", int(p.Done), int(p.Total), p.From)
@@ -143,9 +141,13 @@ func (r *run) busybox(ctx context.Context, s plan.Step, dir string, report repor
 	if err != nil {
 		return nil, err
 	}
+	compiler, err := r.compiler(ctx, s, plugin, work)
+	if err != nil {
+		return nil, err
+	}
 	result, err := plugin.Build(ctx, sdk.BuildRequest{
-		Compiler: r.compilers[t.Arch].Compiler, Attributes: t.Toolchain.Attributes,
-		Version: b.Version, SourceDir: filepath.Join(r.Store.Path(r.need(s, plan.Source)), treeName),
+		Compiler: compiler, Attributes: t.Toolchain.Attributes,
+		Version: b.Version, SourceDir: r.sourceDir(s),
 		WorkDir: work, OutDir: out, Config: b.Config, Set: b.Set, Only: b.Only, Without: b.Without,
 		Jobs: r.Jobs, Epoch: r.Epoch,
 	}, func(p sdk.Report) { report.progress(p.Phase, p.Done, p.Total, p.Message) })

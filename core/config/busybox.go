@@ -48,11 +48,12 @@ var (
 
 // busybox decodes the `busybox` block, or gives its defaults.
 func (d *decoder) busybox(sc *scope, fallback hcl.Range) Busybox {
+	soft := release.Busybox()
 	block := d.single("busybox")
 	if block == nil {
-		sum, _ := release.SHA256(release.Default)
+		sum, _ := soft.SHA256(soft.Default)
 		return Busybox{
-			Version: release.Default, SHA256: sum, Config: defconfig,
+			Version: soft.Default, SHA256: sum, Config: defconfig,
 			Ranges: map[string]fault.Range{}, Range: Range(fallback),
 		}
 	}
@@ -63,9 +64,9 @@ func (d *decoder) busybox(sc *scope, fallback hcl.Range) Busybox {
 			b.Ranges[name] = Range(v.at)
 		}
 	}
-	d.version(&b, vals["version"], vals["sha256"])
+	b.Version, b.SHA256 = d.version(soft, soft.Default, vals["version"], vals["sha256"])
 	b.File = d.existing(vals["file"], "file", false)
-	d.urls(&b, vals["url"], vals["urls"])
+	b.URLs = d.urls(vals["url"], vals["urls"], b.Ranges)
 	if v := vals["config"]; v.state == given && v.text() != defconfig {
 		b.Config = d.existing(v, "config", false)
 	}
@@ -88,48 +89,52 @@ func (d *decoder) single(name string) *hclsyntax.Block {
 	return blocks[0]
 }
 
-// version decodes version and hash: one of the two may be left out, the hash
-// if it is known.
-func (d *decoder) version(b *Busybox, version, sum value) {
-	b.Version = release.Default
+// version decodes the version and hash of a program: one of the two may be
+// left out, the hash if it is known.
+func (d *decoder) version(soft release.Software, def string, version, sum value) (number, sha256 string) {
+	number = def
 	if version.state == given {
-		b.Version = version.text()
+		number = version.text()
 	}
-	if !validVersion.MatchString(b.Version) {
-		d.add(version.problem("Invalid version", "%q is no version of busybox. Write one such as %q.", b.Version, release.Default))
-		return
+	if !validVersion.MatchString(number) {
+		d.add(version.problem("Invalid version", "%q is no version of %s. Write one such as %q.", number, soft.Name, def))
+		return number, ""
 	}
-	b.SHA256 = strings.ToLower(sum.text())
-	known, ok := release.SHA256(b.Version)
+	sha256 = strings.ToLower(sum.text())
+	known, ok := soft.SHA256(number)
 	switch {
-	case sum.state == given && !validSHA256.MatchString(b.SHA256):
+	case sum.state == given && !validSHA256.MatchString(sha256):
 		d.add(sum.problem("Invalid sha256",
 			"A sha256 has 64 hexadecimal digits, and this has %d characters. Copy what sha256sum prints for the tarball.", len(sum.text())))
 	case sum.state == absent && ok:
-		b.SHA256 = known
+		sha256 = known
 	case sum.state == absent && version.state != bad:
-		d.add(version.problem("Unknown version of busybox",
-			"The hash of busybox %s is not known. Give it with sha256 = \"…\", or use one of the known versions: %s.",
-			b.Version, list(release.Versions())))
+		d.add(version.problem("Unknown version of "+soft.Name,
+			"The hash of %s %s is not known. Give it with sha256 = \"…\", or use one of the known versions: %s.",
+			soft.Name, number, list(soft.Versions())))
 	}
+	return number, sha256
 }
 
-// urls decodes url and urls, which add to each other.
-func (d *decoder) urls(b *Busybox, one, many value) {
+// urls decodes url and urls, which add to each other, and notes where their
+// elements stand.
+func (d *decoder) urls(one, many value, ranges map[string]fault.Range) []string {
+	var all []string
 	check := func(text string, v value) {
 		if diag := checkURL(text, v); diag != nil {
 			d.add(diag)
 			return
 		}
-		b.URLs = append(b.URLs, text)
+		all = append(all, text)
 	}
 	if one.state == given {
 		check(one.text(), one)
 	}
 	for i, text := range many.texts() {
-		b.Ranges[fmt.Sprintf("urls.%d", i)] = Range(many.element(i).at)
+		ranges[fmt.Sprintf("urls.%d", i)] = Range(many.element(i).at)
 		check(text, many.element(i))
 	}
+	return all
 }
 
 func checkURL(text string, v value) *hcl.Diagnostic {

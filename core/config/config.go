@@ -26,7 +26,9 @@ type Target struct {
 	// Arch is the architecture's name, from the plugin's description.
 	Arch      string
 	Toolchain Toolchain
-	Busybox   Busybox
+	// Musl is set if Toolchain.Libc is "musl".
+	Musl    *Source `json:",omitempty"`
+	Busybox Busybox
 	// Rootfs are the entries of the `rootfs` blocks, in the order written.
 	Rootfs []Entry
 }
@@ -38,7 +40,8 @@ type Toolchain struct {
 	// From are the `from` blocks in the order written; empty means that
 	// none was written.
 	From []From
-	// Libc is "musl", or empty for what the compiler has.
+	// Libc is "musl", or empty for what the compiler has. Where it was
+	// written is among AttributeRanges.
 	Libc string
 	// Attributes are the plugin's own attributes as a JSON object, complete
 	// with defaults.
@@ -99,6 +102,17 @@ type OCI struct {
 	// Bin is the folder with the compiler within the image; empty to look in
 	// the usual ones.
 	Bin string
+}
+
+// Source is a release of a program that is built.
+type Source struct {
+	Version string
+	// SHA256 is 64 hexadecimal digits, given or known for the version.
+	SHA256 string
+	// File is the absolute path of a source tarball; empty if not given.
+	File string
+	// URLs are further places of the source tarball.
+	URLs []string
 }
 
 // Busybox is the `busybox` block, or its defaults.

@@ -187,6 +187,7 @@ func (d *decoder) target(t target) Target {
 		result.Toolchain = d.toolchain(t)
 		fallback = t.block.DefRange()
 	}
+	result.Musl = d.musl(t, result.Toolchain)
 	result.Busybox = d.busybox(t.scope, fallback)
 	result.Rootfs = d.rootfs(t.scope)
 	return result

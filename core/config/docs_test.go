@@ -107,7 +107,7 @@ func TestReferenceIsComplete(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := string(text)
-	shapes := []shape{top, busyboxShape, appletsShape, rootfsShape, variableShape, validationShape}
+	shapes := []shape{top, {attrs: toolchainAttrs}, muslShape, busyboxShape, appletsShape, rootfsShape, variableShape, validationShape}
 	for _, kind := range fromKinds {
 		shapes = append(shapes, shape{attrs: kind.attrs})
 	}
@@ -128,9 +128,11 @@ func TestReferenceIsComplete(t *testing.T) {
 			t.Errorf("%s doesn't explain `%s`", reference, name)
 		}
 	}
-	for _, version := range release.Versions() {
-		if !strings.Contains(page, version) {
-			t.Errorf("%s doesn't name busybox %s", reference, version)
+	for _, soft := range []release.Software{release.Busybox(), release.Musl()} {
+		for _, version := range soft.Versions() {
+			if !strings.Contains(page, version) {
+				t.Errorf("%s doesn't name %s %s", reference, soft.Name, version)
+			}
 		}
 	}
 }

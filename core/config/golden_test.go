@@ -42,8 +42,10 @@ func catalog() Catalog {
 	platform := func(arch string) sdk.Platform { return sdk.Platform{OS: "linux", Architecture: arch} }
 	return Catalog{
 		Toolchains: map[string]sdk.ToolchainInfo{
-			"x86_64":  {Arch: "x86_64", Platform: platform("amd64")},
-			"aarch64": {Arch: "aarch64", Platform: platform("arm64")},
+			"x86_64":      {Arch: "x86_64", Platform: platform("amd64"), Musl: "x86_64"},
+			"aarch64":     {Arch: "aarch64", Platform: platform("arm64"), Musl: "aarch64"},
+			"loongarch64": {Arch: "loongarch64", Platform: platform("loong64"), Musl: "loongarch64"},
+			"greedy":      {Arch: "greedy", Attributes: []sdk.Attribute{{Name: "libc", Type: "string"}}},
 			"sw64": {Arch: "sw64", Platform: platform("sw64"), Attributes: []sdk.Attribute{
 				{Name: "cpu", Type: "string", OneOf: []string{"sw6a", "sw6b", "sw8a"}, Doc: "The processor."},
 				{Name: "cflags", Type: "list(string)", Doc: "More options."},

@@ -54,7 +54,7 @@ var top = shape{
 	what:  "a configuration",
 	attrs: []attribute{{name: "name", typ: cty.String}},
 	blocks: []nested{
-		{"toolchain", "ARCH"}, {"busybox", ""}, {"rootfs", ""}, {"export", "EXPORTER"},
+		{"toolchain", "ARCH"}, {"musl", ""}, {"busybox", ""}, {"rootfs", ""}, {"export", "EXPORTER"},
 		{"variable", "NAME"}, {"locals", ""},
 	},
 }

@@ -45,13 +45,16 @@ func (d *decoder) toolchain(t target) Toolchain {
 	label := t.block.Labels[0]
 	result := Toolchain{Plugin: label, Range: Range(t.block.DefRange())}
 	attrs, err := pluginAttributes(t.info.Attributes)
+	if err == nil {
+		err = errReserved(attrs)
+	}
 	if err != nil {
 		d.add(wrongDescription(t.block, err))
 		return result
 	}
 	s := shape{
 		what:   fmt.Sprintf("a toolchain %q block", label),
-		attrs:  attrs,
+		attrs:  slices.Concat(toolchainAttrs, attrs),
 		blocks: []nested{{"from", "KIND"}},
 	}
 	vals, blocks := d.decode(t.block, s, t.scope)
@@ -64,6 +67,7 @@ func (d *decoder) toolchain(t target) Toolchain {
 	if err != nil {
 		d.add(wrongDescription(t.block, err))
 	}
+	d.libc(&result, vals["libc"], t.info)
 	return result
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mkmini/mkmini/core/config"
+	"github.com/mkmini/mkmini/core/release"
 	"github.com/mkmini/mkmini/plugins/sdk"
 )
 
@@ -19,6 +20,7 @@ type Kind string
 const (
 	Source    Kind = "source"
 	Toolchain Kind = "toolchain"
+	Libc      Kind = "libc"
 	Busybox   Kind = "busybox"
 	Rootfs    Kind = "rootfs"
 	Check     Kind = "check"
@@ -35,6 +37,8 @@ type Step struct {
 	// Target is an index into Config.Targets, and Export one into
 	// Config.Exports; -1 where there is none.
 	Target, Export int
+	// Source is set for steps of that kind.
+	Source *Tarball
 	// Needs are the IDs of the steps whose results it reads.
 	Needs []string
 	// Parts are what the key is made from.
@@ -47,6 +51,9 @@ type Step struct {
 // Title names the step for people: "export docker", or "export rootfs (2)"
 // for the second export by that plugin.
 func (s Step) Title(c *config.Config) string {
+	if s.Kind == Source && s.Source.Name != release.Busybox().Name {
+		return string(s.Kind) + " " + s.Source.Name
+	}
 	if s.Kind != Export {
 		return string(s.Kind)
 	}
@@ -116,8 +123,12 @@ func (p Plan) Step(id string) (Step, bool) {
 func Make(in Input) Plan {
 	m := maker{in: in, keys: map[string]string{}}
 	for i, t := range in.Config.Targets {
-		m.source(t)
+		m.source(i, busyboxTarball(t.Busybox))
 		m.toolchain(i, t)
+		if t.Musl != nil {
+			m.source(i, tarball(release.Musl(), *t.Musl))
+			m.libc(i, t)
+		}
 		m.busybox(i, t)
 		m.rootfs(i, t)
 		m.check(i, t)
@@ -145,27 +156,32 @@ func (m *maker) add(s Step) {
 	m.steps = append(m.steps, s)
 }
 
-func sourceID(t config.Target) string {
-	return fmt.Sprintf("%s/%s-%.12s", Source, t.Busybox.Version, t.Busybox.SHA256)
-}
-
 func targetID(k Kind, t config.Target) string { return string(k) + "/" + t.Arch }
 
-func (m *maker) source(t config.Target) {
+// source adds the source of a program, for the first target that wants it:
+// the others share it.
+func (m *maker) source(i int, t Tarball) {
 	m.add(Step{
-		ID: sourceID(t), Kind: Source, Target: m.first(t.Busybox.SHA256), Export: -1,
-		Parts: []Part{{"sha256", t.Busybox.SHA256}, {"unpacked by", sourceFormat}},
+		ID: t.id(), Kind: Source, Source: &t, Target: i, Export: -1,
+		Parts: []Part{{"sha256", t.SHA256}, {"unpacked by", sourceFormat}},
 	})
 }
 
-// first returns the first target that wants a source: the others share it.
-func (m *maker) first(sha256 string) int {
-	for i, t := range m.in.Config.Targets {
-		if t.Busybox.SHA256 == sha256 {
-			return i
-		}
-	}
-	return -1
+// libc adds the C library that a toolchain asks for. It has no time in it,
+// and nothing of busybox: systems that differ in these share it.
+func (m *maker) libc(i int, t config.Target) {
+	source := tarball(release.Musl(), *t.Musl).id()
+	m.add(Step{
+		ID: targetID(Libc, t), Kind: Libc, Arch: t.Arch, Target: i, Export: -1,
+		Needs: []string{source, targetID(Toolchain, t)},
+		Parts: []Part{
+			{"the plugin " + t.Toolchain.Plugin, m.in.Plugins[t.Toolchain.Plugin].Digest},
+			{"the compiler", m.in.Compilers[t.Arch]},
+			{"the source", t.Musl.SHA256},
+			{"version", t.Musl.Version},
+			{"the toolchain's attributes", string(t.Toolchain.Attributes)},
+		},
+	})
 }
 
 func (m *maker) toolchain(i int, t config.Target) {
@@ -189,12 +205,20 @@ func (m *maker) busybox(i int, t config.Target) {
 	if digest, ok := m.in.Configs[b.Config]; ok {
 		parts[4] = Part{"the file " + b.Config, digest}
 	}
+	needs := []string{busyboxTarball(b).id(), targetID(Toolchain, t)}
+	if t.Musl != nil {
+		// Its key stands for the compiler together with it: a second
+		// fingerprint would say no more.
+		libc := targetID(Libc, t)
+		needs = append(needs, libc)
+		parts = append(parts, Part{"the C library", m.keys[libc]})
+	}
 	parts = append(parts, mapParts("set ", b.Set)...)
 	parts = append(parts, listParts("applets only ", b.Only)...)
 	parts = append(parts, listParts("applets without ", b.Without)...)
 	m.add(Step{
 		ID: targetID(Busybox, t), Kind: Busybox, Arch: t.Arch, Target: i, Export: -1,
-		Needs: []string{sourceID(t), targetID(Toolchain, t)},
+		Needs: needs,
 		Parts: parts,
 	})
 }

@@ -57,7 +57,7 @@ func ids(p plan.Plan) []string {
 func TestOrder(t *testing.T) {
 	p := plan.Make(input())
 	want := []string{
-		"source/1.35.0-aaaaaaaaaaaa",
+		"source/busybox-1.35.0-aaaaaaaaaaaa",
 		"toolchain/x86_64", "busybox/x86_64", "rootfs/x86_64", "check/x86_64",
 		"toolchain/aarch64", "busybox/aarch64", "rootfs/aarch64", "check/aarch64",
 		"export/1-docker/x86_64", "export/1-docker/aarch64", "export/2-oci",
@@ -116,6 +116,57 @@ func TestChanges(t *testing.T) {
 				t.Errorf("steps with other keys (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestLibc asks for a C library for one architecture, and changes what may or
+// may not have a say in it.
+func TestLibc(t *testing.T) {
+	with := func(change func(*plan.Input)) plan.Plan {
+		in := input()
+		in.Config.Targets[1].Toolchain.Libc = "musl"
+		in.Config.Targets[1].Musl = &config.Source{Version: "1.2.3", SHA256: strings.Repeat("b", 64), URLs: []string{"https://example.com/musl"}}
+		change(&in)
+		return plan.Make(in)
+	}
+	before := with(func(*plan.Input) {})
+	want := []string{"toolchain/aarch64", "source/musl-1.2.3-bbbbbbbbbbbb", "libc/aarch64", "busybox/aarch64"}
+	if got := ids(before)[5:9]; !slices.Equal(got, want) {
+		t.Errorf("steps %q, want %q among them", got, want)
+	}
+	source, _ := before.Step(want[1])
+	if source.Source.Debian != "musl" || len(source.Source.URLs) != 2 || source.Source.URLs[0] != "https://example.com/musl" {
+		t.Errorf("the source is %+v", source.Source)
+	}
+	if title := source.Title(input().Config); title != "source musl" {
+		t.Errorf("its title is %q", title)
+	}
+	busybox, _ := before.Step("busybox/aarch64")
+	if !slices.Contains(busybox.Needs, "libc/aarch64") {
+		t.Errorf("busybox needs %q", busybox.Needs)
+	}
+	for _, test := range []struct {
+		name   string
+		change func(*plan.Input)
+		want   []string // of libc and busybox
+	}{
+		{"the compiler", func(in *plan.Input) { in.Compilers["aarch64"] = "sha256:c3" }, []string{"libc/aarch64", "busybox/aarch64"}},
+		{"an option", func(in *plan.Input) { in.Config.Targets[1].Toolchain.Attributes = json.RawMessage(`{"cpu":"x"}`) }, []string{"libc/aarch64", "busybox/aarch64"}},
+		{"its source", func(in *plan.Input) { in.Config.Targets[1].Musl.SHA256 = strings.Repeat("c", 64) }, []string{"libc/aarch64", "busybox/aarch64"}},
+		{"where it is", func(in *plan.Input) { in.Config.Targets[1].Musl.URLs = nil }, nil},
+		{"the time", func(in *plan.Input) { in.Epoch = time.Unix(1, 0) }, []string{"busybox/x86_64", "busybox/aarch64"}},
+		{"none", func(in *plan.Input) { in.Config.Targets[1].Musl = nil }, []string{"busybox/aarch64"}},
+		{"busybox", func(in *plan.Input) { in.Config.Targets[1].Busybox.Set = nil }, []string{"busybox/aarch64"}},
+	} {
+		var changed []string
+		for _, s := range with(test.change).Steps {
+			if old, _ := before.Step(s.ID); old.Key != s.Key && (s.Kind == plan.Libc || s.Kind == plan.Busybox) {
+				changed = append(changed, s.ID)
+			}
+		}
+		if diff := cmp.Diff(test.want, changed); diff != "" {
+			t.Errorf("%s: other keys (-want +got):\n%s", test.name, diff)
+		}
 	}
 }
 

@@ -38,6 +38,7 @@ func (b *build) check(ctx context.Context, applets []string) ([]sdk.Fact, error)
 		return nil, err
 	}
 	facts := []sdk.Fact{
+		{Name: "libc", Value: b.libcName(), Status: sdk.OK},
 		{Name: "binary", Value: fmt.Sprintf("%s, static, %d bytes, %d applets", header, info.Size(), len(applets)), Status: sdk.OK},
 	}
 	if !b.req.Compiler.CanRun {
@@ -48,6 +49,16 @@ func (b *build) check(ctx context.Context, applets []string) ([]sdk.Fact, error)
 		return nil, err
 	}
 	return append(facts, sdk.Fact{Name: "binary_run", Value: "lists its applets", Status: sdk.OK}), nil
+}
+
+// libcName is what the probe says of the C library.
+func (b *build) libcName() string {
+	for _, fact := range b.req.Compiler.Facts {
+		if fact.Name == "libc" {
+			return fact.Value
+		}
+	}
+	return "unknown"
 }
 
 // runBusybox compares what the binary lists with what was installed.

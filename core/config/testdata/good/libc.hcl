@@ -1,0 +1,6 @@
+toolchain "x86_64" { libc = "musl" }
+toolchain "aarch64" { libc = "glibc" }
+toolchain "loongarch64" {
+  libc = "musl"
+}
+export "docker" {}
