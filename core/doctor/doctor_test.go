@@ -155,6 +155,18 @@ func TestEmulators(t *testing.T) {
 	expect(t, m.systemEmulators(t.Context()), "system_emulators", sdk.Warn, "riscv64; none for x86_64 arm", "`apt-get install qemu-system-arm qemu-system-x86`")
 }
 
+func TestOffered(t *testing.T) {
+	dir := onPath(t)
+	if got := Offered(t.Context(), []string{"gcc"}); got != nil {
+		t.Errorf("without apt: %v", got)
+	}
+	script(t, filepath.Join(dir, "apt-cache"), `printf 'gcc:\n  Installed: (none)\n  Candidate: 4:12.2.0-3\n  Version table:\n     4:12.2.0-3 500\ngone:\n  Installed: (none)\n  Candidate: (none)\n'`)
+	got := Offered(t.Context(), []string{"gcc", "gone", "unknown"})
+	if len(got) != 1 || !got["gcc"] {
+		t.Errorf("offered: %v", got)
+	}
+}
+
 func TestDocker(t *testing.T) {
 	onPath(t, "docker")
 	dir, err := os.MkdirTemp("", "mkmini-") // the path of a socket must be short

@@ -117,7 +117,11 @@ func (m *Manager) Known(req Request) (Probed, bool) {
 	if err != nil {
 		return Probed{}, false
 	}
-	return load(q.path)
+	p, ok := load(q.path)
+	if ok {
+		note(q.path, req.Toolchain.Range.File)
+	}
+	return p, ok
 }
 
 // Obtain returns the first compiler found that passes the plugin's probe,
@@ -144,7 +148,11 @@ func (m *Manager) Obtain(ctx context.Context, req Request, plugin sdk.Toolchain,
 		for _, r := range o.refused {
 			also = append(also, r.CC)
 		}
-		return p, o.remarks(), save(q.path, p, slices.Concat(also, q.Emulators))
+		if err := save(q.path, p, slices.Concat(also, q.Emulators)); err != nil {
+			return Probed{}, nil, err
+		}
+		note(q.path, req.Toolchain.Range.File)
+		return p, o.remarks(), nil
 	}
 	return Probed{}, nil, o.failure()
 }

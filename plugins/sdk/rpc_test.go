@@ -125,7 +125,9 @@ func TestCalls(t *testing.T) {
 func TestCallsFail(t *testing.T) {
 	diagnostics := Diagnostics{{Severity: Error, Summary: "No compiler"}}
 	toolchain, exporter, _ := connect(t, stand{
-		probe: func(context.Context, ProbeRequest) (Compiler, error) { return Compiler{}, diagnostics },
+		probe: func(context.Context, ProbeRequest) (Compiler, error) {
+			return Compiler{CC: "/gcc", Facts: []Fact{{Name: "libc", Status: Fail}}}, diagnostics
+		},
 		build: func(context.Context, BuildRequest, Progress) (BuildResult, error) {
 			return BuildResult{}, diagnostics
 		},
@@ -136,7 +138,10 @@ func TestCallsFail(t *testing.T) {
 			return ExportResult{}, errors.New("disk on fire")
 		},
 	})
-	_, probe := toolchain.Probe(t.Context(), ProbeRequest{})
+	examined, probe := toolchain.Probe(t.Context(), ProbeRequest{})
+	if examined.CC != "/gcc" || len(examined.Facts) != 1 {
+		t.Errorf("of a compiler that is refused nothing is told but %+v", examined)
+	}
 	_, build := toolchain.Build(t.Context(), BuildRequest{}, nil)
 	_, libc := toolchain.(LibcBuilder).BuildLibc(t.Context(), LibcRequest{}, nil)
 	for name, err := range map[string]error{"Probe": probe, "Build": build, "BuildLibc": libc} {

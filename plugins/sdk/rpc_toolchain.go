@@ -43,7 +43,8 @@ func (s *toolchainServer) Probe(client context.Context, req *pluginv1.ProbeReque
 	compiler, err := s.impl.Probe(ctx, probeRequestFromProto(req))
 	if err != nil {
 		return &pluginv1.ProbeResponse{
-			Outcome: &pluginv1.ProbeResponse_Failure{Failure: failureToProto(err)},
+			Outcome:  &pluginv1.ProbeResponse_Failure{Failure: failureToProto(err)},
+			Examined: compilerToProto(compiler),
 		}, s.calls.fail(client)
 	}
 	return &pluginv1.ProbeResponse{
@@ -108,6 +109,9 @@ func (c *toolchainClient) Probe(ctx context.Context, req ProbeRequest) (compiler
 			return err
 		}
 		if response.GetCompiler() == nil {
+			if examined := response.GetExamined(); examined != nil {
+				compiler = compilerFromProto(examined)
+			}
 			return failureFromProto(response.GetFailure())
 		}
 		compiler = compilerFromProto(response.GetCompiler())

@@ -12,7 +12,8 @@ type Toolchain interface {
 	// Describe returns the same data on every call, and does no work.
 	Describe(ctx context.Context) (ToolchainInfo, error)
 	// Probe examines one compiler by running it. An unusable compiler is a
-	// [Diagnostics] error; remarks on a usable one are facts with a status.
+	// [Diagnostics] error, with which the facts that were found out come all
+	// the same; remarks on a usable one are facts with a status.
 	Probe(ctx context.Context, req ProbeRequest) (Compiler, error)
 	// Build configures and compiles busybox out of tree, and installs it
 	// below req.OutDir. What the user can mend is a [Diagnostics] error.

@@ -1076,7 +1076,9 @@ type ProbeResponse struct {
 	//
 	//	*ProbeResponse_Compiler
 	//	*ProbeResponse_Failure
-	Outcome       isProbeResponse_Outcome `protobuf_oneof:"outcome"`
+	Outcome isProbeResponse_Outcome `protobuf_oneof:"outcome"`
+	// With a failure, what was found out all the same; may be absent.
+	Examined      *Compiler `protobuf:"bytes,3,opt,name=examined,proto3" json:"examined,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1132,6 +1134,13 @@ func (x *ProbeResponse) GetFailure() *Failure {
 		if x, ok := x.Outcome.(*ProbeResponse_Failure); ok {
 			return x.Failure
 		}
+	}
+	return nil
+}
+
+func (x *ProbeResponse) GetExamined() *Compiler {
+	if x != nil {
+		return x.Examined
 	}
 	return nil
 }
@@ -2581,10 +2590,11 @@ const file_mkmini_v1_plugin_proto_rawDesc = "" +
 	"\x06prefix\x18\x02 \x01(\tR\x06prefix\x12'\n" +
 	"\x0fattributes_json\x18\x03 \x01(\fR\x0eattributesJson\x12\x19\n" +
 	"\bwork_dir\x18\x04 \x01(\tR\aworkDir\x12\x12\n" +
-	"\x04libc\x18\x05 \x01(\tR\x04libc\"\x8b\x01\n" +
+	"\x04libc\x18\x05 \x01(\tR\x04libc\"\xc3\x01\n" +
 	"\rProbeResponse\x128\n" +
 	"\bcompiler\x18\x01 \x01(\v2\x1a.mkmini.plugin.v1.CompilerH\x00R\bcompiler\x125\n" +
-	"\afailure\x18\x02 \x01(\v2\x19.mkmini.plugin.v1.FailureH\x00R\afailureB\t\n" +
+	"\afailure\x18\x02 \x01(\v2\x19.mkmini.plugin.v1.FailureH\x00R\afailure\x126\n" +
+	"\bexamined\x18\x03 \x01(\v2\x1a.mkmini.plugin.v1.CompilerR\bexaminedB\t\n" +
 	"\aoutcome\"\xf1\x01\n" +
 	"\bCompiler\x12\x0e\n" +
 	"\x02cc\x18\x01 \x01(\tR\x02cc\x12\x16\n" +
@@ -2772,50 +2782,51 @@ var file_mkmini_v1_plugin_proto_depIdxs = []int32{
 	32, // 9: mkmini.plugin.v1.ToolchainInfo.lookalikes:type_name -> mkmini.plugin.v1.ToolchainInfo.LookalikesEntry
 	15, // 10: mkmini.plugin.v1.ProbeResponse.compiler:type_name -> mkmini.plugin.v1.Compiler
 	3,  // 11: mkmini.plugin.v1.ProbeResponse.failure:type_name -> mkmini.plugin.v1.Failure
-	16, // 12: mkmini.plugin.v1.Compiler.facts:type_name -> mkmini.plugin.v1.Fact
-	15, // 13: mkmini.plugin.v1.BuildRequest.compiler:type_name -> mkmini.plugin.v1.Compiler
-	33, // 14: mkmini.plugin.v1.BuildRequest.set:type_name -> mkmini.plugin.v1.BuildRequest.SetEntry
-	5,  // 15: mkmini.plugin.v1.BuildEvent.report:type_name -> mkmini.plugin.v1.Report
-	19, // 16: mkmini.plugin.v1.BuildEvent.result:type_name -> mkmini.plugin.v1.BuildResult
-	3,  // 17: mkmini.plugin.v1.BuildEvent.failure:type_name -> mkmini.plugin.v1.Failure
-	16, // 18: mkmini.plugin.v1.BuildResult.facts:type_name -> mkmini.plugin.v1.Fact
-	4,  // 19: mkmini.plugin.v1.BuildResult.warnings:type_name -> mkmini.plugin.v1.Diagnostic
-	15, // 20: mkmini.plugin.v1.LibcRequest.compiler:type_name -> mkmini.plugin.v1.Compiler
-	5,  // 21: mkmini.plugin.v1.LibcEvent.report:type_name -> mkmini.plugin.v1.Report
-	22, // 22: mkmini.plugin.v1.LibcEvent.result:type_name -> mkmini.plugin.v1.LibcResult
-	3,  // 23: mkmini.plugin.v1.LibcEvent.failure:type_name -> mkmini.plugin.v1.Failure
-	16, // 24: mkmini.plugin.v1.LibcResult.facts:type_name -> mkmini.plugin.v1.Fact
-	4,  // 25: mkmini.plugin.v1.LibcResult.warnings:type_name -> mkmini.plugin.v1.Diagnostic
-	25, // 26: mkmini.plugin.v1.DescribeExporterResponse.info:type_name -> mkmini.plugin.v1.ExporterInfo
-	3,  // 27: mkmini.plugin.v1.DescribeExporterResponse.failure:type_name -> mkmini.plugin.v1.Failure
-	6,  // 28: mkmini.plugin.v1.ExporterInfo.attributes:type_name -> mkmini.plugin.v1.Attribute
-	27, // 29: mkmini.plugin.v1.ExportRequest.images:type_name -> mkmini.plugin.v1.Image
-	7,  // 30: mkmini.plugin.v1.Image.platform:type_name -> mkmini.plugin.v1.Platform
-	8,  // 31: mkmini.plugin.v1.Image.boot:type_name -> mkmini.plugin.v1.Boot
-	5,  // 32: mkmini.plugin.v1.ExportEvent.report:type_name -> mkmini.plugin.v1.Report
-	29, // 33: mkmini.plugin.v1.ExportEvent.result:type_name -> mkmini.plugin.v1.ExportResult
-	3,  // 34: mkmini.plugin.v1.ExportEvent.failure:type_name -> mkmini.plugin.v1.Failure
-	30, // 35: mkmini.plugin.v1.ExportResult.artifacts:type_name -> mkmini.plugin.v1.Artifact
-	4,  // 36: mkmini.plugin.v1.ExportResult.warnings:type_name -> mkmini.plugin.v1.Diagnostic
-	10, // 37: mkmini.plugin.v1.Toolchain.Describe:input_type -> mkmini.plugin.v1.DescribeToolchainRequest
-	13, // 38: mkmini.plugin.v1.Toolchain.Probe:input_type -> mkmini.plugin.v1.ProbeRequest
-	17, // 39: mkmini.plugin.v1.Toolchain.Build:input_type -> mkmini.plugin.v1.BuildRequest
-	20, // 40: mkmini.plugin.v1.LibcBuilder.BuildLibc:input_type -> mkmini.plugin.v1.LibcRequest
-	23, // 41: mkmini.plugin.v1.Exporter.Describe:input_type -> mkmini.plugin.v1.DescribeExporterRequest
-	26, // 42: mkmini.plugin.v1.Exporter.Export:input_type -> mkmini.plugin.v1.ExportRequest
-	1,  // 43: mkmini.plugin.v1.Calls.Wait:input_type -> mkmini.plugin.v1.WaitRequest
-	11, // 44: mkmini.plugin.v1.Toolchain.Describe:output_type -> mkmini.plugin.v1.DescribeToolchainResponse
-	14, // 45: mkmini.plugin.v1.Toolchain.Probe:output_type -> mkmini.plugin.v1.ProbeResponse
-	18, // 46: mkmini.plugin.v1.Toolchain.Build:output_type -> mkmini.plugin.v1.BuildEvent
-	21, // 47: mkmini.plugin.v1.LibcBuilder.BuildLibc:output_type -> mkmini.plugin.v1.LibcEvent
-	24, // 48: mkmini.plugin.v1.Exporter.Describe:output_type -> mkmini.plugin.v1.DescribeExporterResponse
-	28, // 49: mkmini.plugin.v1.Exporter.Export:output_type -> mkmini.plugin.v1.ExportEvent
-	2,  // 50: mkmini.plugin.v1.Calls.Wait:output_type -> mkmini.plugin.v1.WaitResponse
-	44, // [44:51] is the sub-list for method output_type
-	37, // [37:44] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	15, // 12: mkmini.plugin.v1.ProbeResponse.examined:type_name -> mkmini.plugin.v1.Compiler
+	16, // 13: mkmini.plugin.v1.Compiler.facts:type_name -> mkmini.plugin.v1.Fact
+	15, // 14: mkmini.plugin.v1.BuildRequest.compiler:type_name -> mkmini.plugin.v1.Compiler
+	33, // 15: mkmini.plugin.v1.BuildRequest.set:type_name -> mkmini.plugin.v1.BuildRequest.SetEntry
+	5,  // 16: mkmini.plugin.v1.BuildEvent.report:type_name -> mkmini.plugin.v1.Report
+	19, // 17: mkmini.plugin.v1.BuildEvent.result:type_name -> mkmini.plugin.v1.BuildResult
+	3,  // 18: mkmini.plugin.v1.BuildEvent.failure:type_name -> mkmini.plugin.v1.Failure
+	16, // 19: mkmini.plugin.v1.BuildResult.facts:type_name -> mkmini.plugin.v1.Fact
+	4,  // 20: mkmini.plugin.v1.BuildResult.warnings:type_name -> mkmini.plugin.v1.Diagnostic
+	15, // 21: mkmini.plugin.v1.LibcRequest.compiler:type_name -> mkmini.plugin.v1.Compiler
+	5,  // 22: mkmini.plugin.v1.LibcEvent.report:type_name -> mkmini.plugin.v1.Report
+	22, // 23: mkmini.plugin.v1.LibcEvent.result:type_name -> mkmini.plugin.v1.LibcResult
+	3,  // 24: mkmini.plugin.v1.LibcEvent.failure:type_name -> mkmini.plugin.v1.Failure
+	16, // 25: mkmini.plugin.v1.LibcResult.facts:type_name -> mkmini.plugin.v1.Fact
+	4,  // 26: mkmini.plugin.v1.LibcResult.warnings:type_name -> mkmini.plugin.v1.Diagnostic
+	25, // 27: mkmini.plugin.v1.DescribeExporterResponse.info:type_name -> mkmini.plugin.v1.ExporterInfo
+	3,  // 28: mkmini.plugin.v1.DescribeExporterResponse.failure:type_name -> mkmini.plugin.v1.Failure
+	6,  // 29: mkmini.plugin.v1.ExporterInfo.attributes:type_name -> mkmini.plugin.v1.Attribute
+	27, // 30: mkmini.plugin.v1.ExportRequest.images:type_name -> mkmini.plugin.v1.Image
+	7,  // 31: mkmini.plugin.v1.Image.platform:type_name -> mkmini.plugin.v1.Platform
+	8,  // 32: mkmini.plugin.v1.Image.boot:type_name -> mkmini.plugin.v1.Boot
+	5,  // 33: mkmini.plugin.v1.ExportEvent.report:type_name -> mkmini.plugin.v1.Report
+	29, // 34: mkmini.plugin.v1.ExportEvent.result:type_name -> mkmini.plugin.v1.ExportResult
+	3,  // 35: mkmini.plugin.v1.ExportEvent.failure:type_name -> mkmini.plugin.v1.Failure
+	30, // 36: mkmini.plugin.v1.ExportResult.artifacts:type_name -> mkmini.plugin.v1.Artifact
+	4,  // 37: mkmini.plugin.v1.ExportResult.warnings:type_name -> mkmini.plugin.v1.Diagnostic
+	10, // 38: mkmini.plugin.v1.Toolchain.Describe:input_type -> mkmini.plugin.v1.DescribeToolchainRequest
+	13, // 39: mkmini.plugin.v1.Toolchain.Probe:input_type -> mkmini.plugin.v1.ProbeRequest
+	17, // 40: mkmini.plugin.v1.Toolchain.Build:input_type -> mkmini.plugin.v1.BuildRequest
+	20, // 41: mkmini.plugin.v1.LibcBuilder.BuildLibc:input_type -> mkmini.plugin.v1.LibcRequest
+	23, // 42: mkmini.plugin.v1.Exporter.Describe:input_type -> mkmini.plugin.v1.DescribeExporterRequest
+	26, // 43: mkmini.plugin.v1.Exporter.Export:input_type -> mkmini.plugin.v1.ExportRequest
+	1,  // 44: mkmini.plugin.v1.Calls.Wait:input_type -> mkmini.plugin.v1.WaitRequest
+	11, // 45: mkmini.plugin.v1.Toolchain.Describe:output_type -> mkmini.plugin.v1.DescribeToolchainResponse
+	14, // 46: mkmini.plugin.v1.Toolchain.Probe:output_type -> mkmini.plugin.v1.ProbeResponse
+	18, // 47: mkmini.plugin.v1.Toolchain.Build:output_type -> mkmini.plugin.v1.BuildEvent
+	21, // 48: mkmini.plugin.v1.LibcBuilder.BuildLibc:output_type -> mkmini.plugin.v1.LibcEvent
+	24, // 49: mkmini.plugin.v1.Exporter.Describe:output_type -> mkmini.plugin.v1.DescribeExporterResponse
+	28, // 50: mkmini.plugin.v1.Exporter.Export:output_type -> mkmini.plugin.v1.ExportEvent
+	2,  // 51: mkmini.plugin.v1.Calls.Wait:output_type -> mkmini.plugin.v1.WaitResponse
+	45, // [45:52] is the sub-list for method output_type
+	38, // [38:45] is the sub-list for method input_type
+	38, // [38:38] is the sub-list for extension type_name
+	38, // [38:38] is the sub-list for extension extendee
+	0,  // [0:38] is the sub-list for field type_name
 }
 
 func init() { file_mkmini_v1_plugin_proto_init() }
