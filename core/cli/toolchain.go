@@ -1,0 +1,185 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mkmini/mkmini/core/doctor"
+	"github.com/mkmini/mkmini/core/fault"
+	"github.com/mkmini/mkmini/core/toolchain"
+	"github.com/mkmini/mkmini/core/ui"
+)
+
+func (a *app) toolchainCommand() *cobra.Command {
+	return group("toolchain", "Find, examine and use compilers",
+		a.toolchainListCommand(), a.toolchainCheckCommand(),
+		a.toolchainEnvCommand(), a.toolchainShellCommand(), a.toolchainPathCommand())
+}
+
+func (a *app) toolchainListCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "Show the compilers that are remembered",
+		Long: `Show the compilers that were found and probed: where they are, what they take
+in the store, when they were last used, and which configurations use them.`,
+		Args: noArgs,
+		RunE: func(*cobra.Command, []string) error { return a.toolchains() },
+	}
+	a.storeFlags(cmd)
+	a.jsonFlag(cmd)
+	return cmd
+}
+
+// remembered is a line of `toolchain list`.
+type remembered struct {
+	Arch        string            `json:"arch"`
+	CC          string            `json:"cc"`
+	Version     string            `json:"version"`
+	From        string            `json:"from"`
+	Kind        string            `json:"kind"`
+	Fingerprint string            `json:"fingerprint"`
+	Pins        map[string]string `json:"pins,omitempty"`
+	// Holds says that it is still what was probed.
+	Holds bool `json:"holds"`
+	// Tree and Size in bytes are of what mkmini brought.
+	Tree  string    `json:"tree,omitempty"`
+	Size  int64     `json:"size,omitempty"`
+	Used  time.Time `json:"used"`
+	Users []string  `json:"users"`
+}
+
+func (a *app) toolchains() error {
+	st, err := a.store()
+	if err != nil {
+		return err
+	}
+	records, err := (&toolchain.Manager{Dir: st.Sub("toolchains")}).Records(st.Sub("steps"))
+	if err != nil {
+		return err
+	}
+	list := []remembered{}
+	for _, r := range records {
+		list = append(list, remembered{
+			Arch: r.Arch, CC: r.Compiler.CC, Version: r.Compiler.Version, From: r.From, Kind: r.Kind,
+			Fingerprint: r.Fingerprint, Pins: r.Pins, Holds: r.Holds, Tree: r.Tree, Size: r.Size,
+			Used: r.Used.UTC().Truncate(time.Second), Users: append([]string{}, r.Users...),
+		})
+	}
+	if a.flags.json {
+		return a.writeJSON(list)
+	}
+	if len(list) == 0 {
+		fmt.Fprintln(a.Streams.Err, "No compiler is remembered: the first build finds one, and so does `mkmini toolchain path ARCH`.")
+		return nil
+	}
+	var rows [][]string
+	for _, r := range list {
+		size, state := "", "changed"
+		if r.Tree != "" {
+			size = doctor.Size(r.Size)
+		}
+		if r.Holds {
+			state = "ok"
+		}
+		rows = append(rows, []string{r.Arch, r.Kind, r.CC, r.Version, state, size, r.Used.Local().Format(time.DateTime), strings.Join(r.Users, " ")})
+	}
+	return ui.WriteTable(a.Streams.Out, ui.Detect(a.Streams.Out, os.Getenv),
+		[]string{"arch", "from", "compiler", "version", "state", ">size", "last used", "used by"}, rows)
+}
+
+func (a *app) toolchainEnvCommand() *cobra.Command {
+	cmd := a.compilerCommand("env", "Print the variables that other build systems need",
+		`Print export lines for a compiler: CC, CROSS_COMPILE, AR, SYSROOT and so on. It
+is found, or brought, as for a build:
+
+  eval "$(mkmini toolchain env riscv64)"`,
+		func(_ context.Context, vars []toolchain.Variable, _ toolchain.Probed) error {
+			if a.flags.json {
+				return a.writeJSON(vars)
+			}
+			for _, v := range vars {
+				fmt.Fprintf(a.Streams.Out, "export %s=%s\n", v.Name, ui.Quote(v.Value))
+			}
+			return nil
+		})
+	a.jsonFlag(cmd)
+	return cmd
+}
+
+func (a *app) toolchainPathCommand() *cobra.Command {
+	return a.compilerCommand("path", "Print the path of a compiler",
+		`Print the absolute path of a compiler. It is found, or brought, as for a build.`,
+		func(_ context.Context, _ []toolchain.Variable, got toolchain.Probed) error {
+			fmt.Fprintln(a.Streams.Out, got.Compiler.CC)
+			return nil
+		})
+}
+
+func (a *app) toolchainShellCommand() *cobra.Command {
+	return a.compilerCommand("shell", "Start a shell with the variables of `toolchain env`",
+		`Start $SHELL with the variables that "mkmini toolchain env" prints. Its exit
+code is that of mkmini.`,
+		func(ctx context.Context, vars []toolchain.Variable, got toolchain.Probed) error {
+			return a.shell(ctx, vars, got)
+		})
+}
+
+// compilerCommand is a command that does something with one compiler.
+func (a *app) compilerCommand(name, short, long string, do func(context.Context, []toolchain.Variable, toolchain.Probed) error) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: name + " ARCH | -c FILE [ARCH]", Short: short, Long: long, Args: atMost(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			info, got, err := a.compiler(cmd.Context(), args)
+			if err != nil {
+				return err
+			}
+			return do(cmd.Context(), toolchain.Env(info, got.Compiler, os.Getenv("PATH")), got)
+		},
+	}
+	a.configFlags(cmd)
+	a.placeFlags(cmd)
+	return cmd
+}
+
+// statusError is the exit code of a program that mkmini ran for the user.
+type statusError struct{ code int }
+
+func (e *statusError) Error() string { return fmt.Sprintf("the shell ended with %d", e.code) }
+
+// shell runs the user's shell to its end, in mkmini's place on the terminal.
+func (a *app) shell(ctx context.Context, vars []toolchain.Variable, got toolchain.Probed) error {
+	shell := os.Getenv("SHELL")
+	if !filepath.IsAbs(shell) {
+		shell = "/bin/sh"
+	}
+	fmt.Fprintf(a.Streams.Err, "%s: %s; leave the shell with exit.\n", got.Compiler.CC, got.Compiler.Version)
+	cmd := exec.CommandContext(ctx, shell)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, a.Streams.Out, a.Streams.Err
+	cmd.Env = os.Environ()
+	for _, v := range vars {
+		cmd.Env = append(cmd.Env, v.Name+"="+v.Value)
+	}
+	// Ctrl-C on the terminal is for what runs in the shell: it gets it too,
+	// and only its end ends this.
+	cmd.Cancel = func() error { return nil }
+	err := cmd.Run()
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit) && exit.Exited():
+		return &statusError{exit.ExitCode()}
+	case err != nil:
+		return &fault.Error{
+			Summary: "The shell can't be run", Detail: err.Error() + ".",
+			Remedy: "Set SHELL to the absolute path of a shell.", Err: err,
+		}
+	}
+	return nil
+}
