@@ -75,7 +75,9 @@ func runScripted(ts *testscript.TestScript, neg bool, program string, args []str
 		ts.Fatalf("mkmini crashed")
 	}
 	text = strings.ReplaceAll(text, ts.Getenv("WORK"), "$WORK")
-	text = strings.ReplaceAll(text, ts.Getenv("MKMINI_STORE"), "$STORE")
+	if dir := ts.Getenv("MKMINI_STORE"); dir != "" {
+		text = strings.ReplaceAll(text, dir, "$STORE")
+	}
 	text = key.ReplaceAllString(text, "$$KEY")
 	text = temporary.ReplaceAllString(text, ".N")
 	ts.Check(os.WriteFile(ts.MkAbs("output"), []byte(unwrap(messages(text))), 0o666))

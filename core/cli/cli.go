@@ -9,6 +9,8 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
+
+	"github.com/mkmini/mkmini/core/config/settings"
 )
 
 // The exit codes.
@@ -68,6 +70,9 @@ type app struct {
 	Program
 	flags flags
 	files sources
+	// settings are the user's, once configure has read them.
+	settings   settings.Settings
+	configured bool
 }
 
 // flags are the values of the flags.
@@ -85,6 +90,8 @@ type flags struct {
 	plain     bool
 	keepGoing bool
 	verbose   int
+	// offlineGiven says that offline was written.
+	offlineGiven bool
 }
 
 // command returns the root command, which is also `build`.
@@ -112,7 +119,7 @@ it as docker and OCI images, archives and initramfs: the same bytes each time.
 	a.configFlags(root)
 	a.buildFlags(root)
 	root.AddCommand(a.buildCommand(), a.planCommand(), a.validateCommand(), a.fmtCommand(), a.versionCommand(),
-		a.lockCommand())
+		a.lockCommand(), a.fetchCommand())
 	return root
 }
 
@@ -133,7 +140,7 @@ func (a *app) buildFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	a.placeFlags(cmd)
 	f.StringVar(&a.flags.out, "out", "out", "put the artifacts into `DIR`")
-	f.BoolVar(&a.flags.locked, "locked", false, "refuse what differs from mkmini.lock.hcl")
+	a.lockedFlag(cmd)
 	f.IntVarP(&a.flags.jobs, "jobs", "j", 0, "run `N` compiles at once (default: one for each processor)")
 	f.BoolVar(&a.flags.json, "json", false, "write events as JSON lines; the last one lists the artifacts")
 	f.BoolVar(&a.flags.keepGoing, "keep-going", false, "when one architecture fails, go on with the others")
@@ -145,9 +152,13 @@ func (a *app) placeFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringArrayVar(&a.flags.only, "only", nil, "leave all architectures but `ARCH` out (repeatable)")
 	f.StringVar(&a.flags.store, "store", "", "keep results in `DIR` (default $MKMINI_STORE, or mkmini in the user's cache folder)")
-	f.BoolVar(&a.flags.offline, "offline", false, "fetch nothing: use what the store and the configuration have")
+	f.VarPF(toggle{&a.flags.offline, &a.flags.offlineGiven}, "offline", "", "fetch nothing: use what the store and the configuration have").NoOptDefVal = "true"
 	f.BoolVar(&a.flags.plain, "plain", false, "write plain lines, also on a terminal")
 	_ = cmd.MarkFlagDirname("store")
+}
+
+func (a *app) lockedFlag(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&a.flags.locked, "locked", false, "refuse what differs from mkmini.lock.hcl")
 }
 
 func noArgs(cmd *cobra.Command, args []string) error {

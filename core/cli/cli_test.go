@@ -21,6 +21,9 @@ import (
 // run runs a command line in this process.
 func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
+	if os.Getenv("MKMINI_CONFIG") == "" {
+		t.Setenv("MKMINI_CONFIG", os.DevNull) // the user's own settings have no say
+	}
 	var out, err bytes.Buffer
 	code = Run(t.Context(), Program{Version: "1.2.3", Streams: Streams{Out: &out, Err: &err}}, args)
 	return code, out.String(), err.String()

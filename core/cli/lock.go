@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
 	"slices"
 	"strings"
@@ -56,11 +57,7 @@ func (a *app) lock(ctx context.Context) (err error) {
 		return err
 	}
 	entries = append(entries, pinnedCompilers(compilers)...)
-	var archs []string
-	for _, target := range s.config.Targets {
-		archs = append(archs, target.Arch)
-	}
-	file.Update(hostPlatform(), archs, entries)
+	file.Update(hostPlatform(), archs(compilers), entries)
 	wrote, err := file.Save()
 	if err != nil {
 		return err
@@ -69,7 +66,7 @@ func (a *app) lock(ctx context.Context) (err error) {
 	if wrote {
 		did = "written"
 	}
-	fmt.Fprintf(a.Streams.Out, "%s %s: %s on %s\n", file.Path, did, strings.Join(archs, ", "), hostPlatform())
+	fmt.Fprintf(a.Streams.Out, "%s %s: %s on %s\n", file.Path, did, strings.Join(archs(compilers), ", "), hostPlatform())
 	return nil
 }
 
@@ -80,12 +77,7 @@ func hostPlatform() string { return runtime.GOOS + "/" + runtime.GOARCH }
 // for messages.
 func (a *app) loadLock() (*lockfile.File, error) {
 	file, diags := lockfile.Load(lockfile.Beside(a.flags.config))
-	if file.Source != nil {
-		if a.files == nil {
-			a.files = sources{}
-		}
-		a.files[file.Path] = file.Source
-	}
+	a.show(file.Path, file.Source)
 	if diags.HasErrors() {
 		return nil, diags
 	}
@@ -137,7 +129,8 @@ var keyFacts = []string{"libc", "kernel_headers", "elf"}
 // pinnedCompilers returns the entries of compilers.
 func pinnedCompilers(compilers map[string]toolchain.Probed) []lockfile.Entry {
 	var entries []lockfile.Entry
-	for arch, p := range compilers {
+	for _, arch := range archs(compilers) {
+		p := compilers[arch]
 		e := lockfile.Entry{Kind: lockfile.Toolchain, Host: hostPlatform(), Name: arch, Values: map[string]string{
 			"kind": p.Kind, "target": p.Compiler.Target, "version": p.Compiler.Version, "fingerprint": p.Fingerprint,
 		}}
@@ -151,8 +144,12 @@ func pinnedCompilers(compilers map[string]toolchain.Probed) []lockfile.Entry {
 		}
 		entries = append(entries, e)
 	}
-	slices.SortFunc(entries, func(a, b lockfile.Entry) int { return strings.Compare(a.Name, b.Name) })
 	return entries
+}
+
+// archs returns the architectures of compilers, sorted.
+func archs(compilers map[string]toolchain.Probed) []string {
+	return slices.Sorted(maps.Keys(compilers))
 }
 
 // guard compares with the lock what is about to be used: at once what is

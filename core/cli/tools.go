@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -83,7 +84,8 @@ func (a *app) tools(ctx context.Context, file *config.Document, sink event.Sink)
 	return &tools{host: host, out: out, shown: a.flags.out, builder: &build.Builder{
 		Store: st, Plugins: host, Events: sink, Mkmini: self,
 		Fetcher: &source.Fetcher{
-			Offline: a.flags.offline, Logger: logger, Apt: &apt.Finder{Dir: st.Sub("apt"), Logger: logger},
+			Offline: a.flags.offline, Proxy: a.settings.Proxy.Through(), Mirrors: a.settings.Mirrors,
+			Logger: logger, Apt: &apt.Finder{Dir: st.Sub("apt"), Logger: logger},
 		},
 		Toolchains: a.manager(st, logger),
 		Jobs:       a.jobs(), KeepGoing: a.flags.keepGoing, Epoch: epoch, Now: time.Now,
@@ -106,8 +108,8 @@ func (a *app) manager(st *store.Store, logger *slog.Logger) *toolchain.Manager {
 }
 
 func (a *app) jobs() int {
-	if a.flags.jobs > 0 {
-		return a.flags.jobs
+	if jobs := cmp.Or(a.flags.jobs, a.settings.Jobs); jobs > 0 {
+		return jobs
 	}
 	return runtime.NumCPU()
 }
@@ -124,12 +126,13 @@ func (a *app) logger(sink event.Sink) *slog.Logger {
 	return slog.New(ui.NewHandler(sink, level))
 }
 
-// store opens the store: of the flag, of the environment, or the default.
+// store opens the store: of the flag, of the environment, of the settings, or
+// the default. It has read the settings then.
 func (a *app) store() (*store.Store, error) {
-	dir := a.flags.store
-	if dir == "" {
-		dir = os.Getenv("MKMINI_STORE")
+	if err := a.configure(); err != nil {
+		return nil, err
 	}
+	dir := cmp.Or(a.flags.store, os.Getenv("MKMINI_STORE"), a.settings.Store)
 	var err error
 	if dir == "" {
 		dir, err = store.DefaultDir()

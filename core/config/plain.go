@@ -118,7 +118,7 @@ func Plain(src []byte, name string, s Schema) (Body, *hcl.File, hcl.Diagnostics)
 func PlainFile(path string, s Schema) (Body, *hcl.File, hcl.Diagnostics, error) {
 	src, err := readText(path)
 	if err != nil {
-		return Body{}, nil, nil, fmt.Errorf("read %s: %w", path, err)
+		return Body{}, nil, nil, err
 	}
 	body, file, diags := Plain(src, path, s)
 	return body, file, diags, nil

@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mkmini/mkmini/core/build"
+	"github.com/mkmini/mkmini/core/ui"
+)
+
+func (a *app) fetchCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "fetch -c FILE",
+		Short: "Get all that a build needs, for a later one without a network",
+		Long: `Get all that a build needs: sources, and compilers that aren't on the machine.
+Compilers are probed; nothing is compiled. Afterwards "mkmini build --offline"
+works with the same store.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.fetch(cmd.Context(), func(_ *tools, _ *system, in build.Inputs) error { return a.fetched(in) })
+		},
+	}
+	a.configFlags(cmd)
+	a.placeFlags(cmd)
+	a.lockedFlag(cmd)
+	return cmd
+}
+
+// fetch gets what a build needs, and hands it on.
+func (a *app) fetch(ctx context.Context, then func(*tools, *system, build.Inputs) error) (err error) {
+	view := a.view()
+	defer func() { err = errors.Join(err, view.Close()) }()
+	t, s, err := a.system(ctx, view)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, t.host.Close()) }()
+	if err := a.guard(ctx, t, s, view); err != nil {
+		return err
+	}
+	in, err := t.builder.Fetch(ctx, t.job(s))
+	if err != nil {
+		return err
+	}
+	if err := view.Close(); err != nil {
+		return err
+	}
+	return then(t, s, in)
+}
+
+// fetched tells what is there now.
+func (a *app) fetched(in build.Inputs) error {
+	for _, path := range in.Sources {
+		info, err := os.Stat(path)
+		if err != nil {
+			return fmt.Errorf("look at what was fetched: %w", err)
+		}
+		fmt.Fprintf(a.Streams.Out, "source    %s  %s\n", ui.Size(info.Size()), path)
+	}
+	for _, arch := range archs(in.Compilers) {
+		c := in.Compilers[arch]
+		fmt.Fprintf(a.Streams.Out, "compiler  %s  %s, from %s\n", arch, c.Compiler.CC, c.From)
+	}
+	return nil
+}

@@ -1,0 +1,199 @@
+// Package settings reads what a user sets once for all configurations: where
+// the store is, mirrors, proxies.
+package settings
+
+import (
+	"cmp"
+	"errors"
+	"io/fs"
+	"maps"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+	"golang.org/x/net/http/httpproxy"
+
+	"github.com/mkmini/mkmini/core/config"
+	"github.com/mkmini/mkmini/core/fault"
+)
+
+// Settings are the values of a file of settings. What it doesn't set is zero.
+type Settings struct {
+	// Store is the absolute path of the store's folder.
+	Store string
+	// Jobs is how many compiles may run at once.
+	Jobs int
+	// Offline keeps mkmini off the network.
+	Offline bool
+	// Mirrors hold places to try first, by the start of a URL.
+	Mirrors map[string][]string
+	Proxy   Proxy
+}
+
+// Proxy says which proxies requests go through.
+type Proxy struct {
+	// HTTP and HTTPS are URLs, for requests of either scheme.
+	HTTP, HTTPS string
+	// NoProxy are hosts that are asked directly: names with their subdomains,
+	// addresses, networks, each with a port or without.
+	NoProxy []string
+}
+
+// Through returns the proxy of a request. What the environment says of
+// proxies comes first, each variable by itself.
+func (p Proxy) Through() func(*http.Request) (*url.URL, error) {
+	c := httpproxy.FromEnvironment()
+	if c.HTTPProxy == "" {
+		c.HTTPProxy = p.HTTP
+	}
+	if c.HTTPSProxy == "" {
+		c.HTTPSProxy = p.HTTPS
+	}
+	if c.NoProxy == "" {
+		c.NoProxy = strings.Join(p.NoProxy, ",")
+	}
+	choose := c.ProxyFunc()
+	return func(r *http.Request) (*url.URL, error) { return choose(r.URL) }
+}
+
+// Path returns where the settings are: MKMINI_CONFIG, or else mkmini/config.hcl
+// in XDG_CONFIG_HOME, or in ~/.config. It is empty if there is no home. given
+// says that the user named the file.
+// Source: XDG Base Directory Specification.
+func Path(getenv func(string) string) (path string, given bool) {
+	if path := getenv("MKMINI_CONFIG"); path != "" {
+		return path, true
+	}
+	if dir := getenv("XDG_CONFIG_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "mkmini", "config.hcl"), false
+	}
+	if home := getenv("HOME"); home != "" {
+		return filepath.Join(home, ".config", "mkmini", "config.hcl"), false
+	}
+	return "", false
+}
+
+// most is the largest number of jobs that makes any sense.
+const most = 4096
+
+// schema is what the file may hold.
+var schema = config.Schema{
+	What: "a file of settings",
+	Fields: []config.Field{
+		{Name: "store", Type: cty.String},
+		{Name: "jobs", Type: cty.Number},
+		{Name: "offline", Type: cty.Bool},
+		{Name: "mirrors", Type: cty.Map(cty.List(cty.String))},
+	},
+	Blocks: []config.Nested{{Name: "proxy", Schema: config.Schema{
+		What: "a proxy block",
+		Fields: []config.Field{
+			{Name: "http", Type: cty.String},
+			{Name: "https", Type: cty.String},
+			{Name: "no_proxy", Type: cty.List(cty.String)},
+		},
+	}}},
+}
+
+// Load reads the settings that the environment leads to. Without a file they
+// are all zero, unless the user named it. source is the file's text for
+// messages, nil if there is none.
+func Load(getenv func(string) string) (s Settings, path string, source *hcl.File, diags hcl.Diagnostics) {
+	path, given := Path(getenv)
+	if path == "" {
+		return Settings{}, "", nil, nil
+	}
+	body, source, diags, err := config.PlainFile(path, schema)
+	if errors.Is(err, fs.ErrNotExist) && !given {
+		return Settings{}, path, nil, nil
+	}
+	if err != nil {
+		at := fault.Range{File: path, Start: fault.Position{Line: 1, Column: 1}, End: fault.Position{Line: 1, Column: 1}}
+		return Settings{}, path, nil, hcl.Diagnostics{config.Problem(at, "Settings not readable",
+			"mkmini reads the user's settings, and fails: %v. Make the file readable, or name another with MKMINI_CONFIG.", err)}
+	}
+	s, more := decode(body, filepath.Dir(path), getenv("HOME"))
+	return s, path, source, sorted(append(diags, more...))
+}
+
+// Parse is Load for text. Relative paths begin at dir, "~/" stands for home.
+func Parse(src []byte, name, dir, home string) (Settings, *hcl.File, hcl.Diagnostics) {
+	body, source, diags := config.Plain(src, name, schema)
+	s, more := decode(body, dir, home)
+	return s, source, sorted(append(diags, more...))
+}
+
+// sorted puts messages in the order of the file.
+func sorted(diags hcl.Diagnostics) hcl.Diagnostics {
+	slices.SortStableFunc(diags, func(a, b *hcl.Diagnostic) int { return cmp.Compare(a.Subject.Start.Byte, b.Subject.Start.Byte) })
+	return diags
+}
+
+func decode(body config.Body, dir, home string) (Settings, hcl.Diagnostics) {
+	s := Settings{Offline: body.Bool("offline"), Mirrors: body.Lists("mirrors")}
+	var diags hcl.Diagnostics
+	add := func(d *hcl.Diagnostic) {
+		if d != nil {
+			diags = append(diags, d)
+		}
+	}
+	jobs, diag := body.Integer("jobs", 1, most)
+	s.Jobs = int(jobs)
+	add(diag)
+	if body.Given("store") {
+		s.Store, diag = folder(body, dir, home)
+		add(diag)
+	}
+	for _, start := range slices.Sorted(maps.Keys(s.Mirrors)) {
+		at := body.KeyAt("mirrors", start)
+		add(checkURL(at, start, "http", "https"))
+		for _, mirror := range s.Mirrors[start] {
+			add(checkURL(at, mirror, "http", "https", "file"))
+		}
+	}
+	for _, block := range body.Blocks["proxy"] {
+		s.Proxy = Proxy{HTTP: block.Text("http"), HTTPS: block.Text("https"), NoProxy: block.Texts("no_proxy")}
+		for _, name := range []string{"http", "https"} {
+			if block.Given(name) {
+				add(checkURL(block.At(name), block.Text(name), "http", "https", "socks5"))
+			}
+		}
+	}
+	return s, diags
+}
+
+// folder returns the store's path.
+func folder(body config.Body, dir, home string) (string, *hcl.Diagnostic) {
+	path := body.Text("store")
+	rest, inHome := strings.CutPrefix(path, "~/")
+	switch {
+	case path == "" || strings.ContainsRune(path, 0):
+		return "", config.Problem(body.At("store"), "Invalid path", "%q can't be %q. Write the path of a folder, or leave it out.", "store", path)
+	case inHome && home == "":
+		return "", config.Problem(body.At("store"), "No home folder", "%q begins in the home folder, and HOME is not set. Write an absolute path.", "store")
+	case inHome:
+		path = filepath.Join(home, rest)
+	case !filepath.IsAbs(path):
+		path = filepath.Join(dir, path)
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", config.Problem(body.At("store"), "Invalid path", "%q is no path: %v. Write an absolute one.", "store", err)
+	}
+	return abs, nil
+}
+
+// checkURL reports what is no absolute URL of one of the schemes.
+func checkURL(at fault.Range, text string, schemes ...string) *hcl.Diagnostic {
+	u, err := url.Parse(text)
+	if err == nil && slices.Contains(schemes, u.Scheme) && (u.Host != "" || u.Scheme == "file" && u.Path != "") {
+		return nil
+	}
+	// The text isn't repeated: it may hold a password.
+	return config.Problem(at, "Invalid URL", "This is not a URL that can be used here. Write one that begins with %s.",
+		strings.Join(schemes, ":// or ")+"://")
+}

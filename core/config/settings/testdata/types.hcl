@@ -1,0 +1,5 @@
+store = "~/x"
+jobs = var.n
+mirrors = { "https://a/" = "https://b/" }
+proxy {}
+proxy {}
