@@ -45,18 +45,27 @@ func Run(ctx context.Context, p Program, args []string) int {
 	root.SetOut(p.Streams.Out)
 	root.SetErr(p.Streams.Err)
 	err := root.ExecuteContext(ctx)
-	if err != nil && ctx.Err() == nil {
+	if err != nil && ctx.Err() == nil && !silent(err) {
 		a.printer().print(err)
 	}
 	return exitCode(ctx, err)
 }
 
+// silent says that an error has been told already.
+func silent(err error) bool {
+	var status *statusError
+	return errors.As(err, &status) || errors.Is(err, errUnusable) || errors.Is(err, errUnhealthy)
+}
+
 // exitCode classifies how a command ended.
 func exitCode(ctx context.Context, err error) int {
 	var usage *usageError
+	var status *statusError
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.As(err, &status):
+		return status.code
 	case ctx.Err() != nil || errors.Is(err, context.Canceled):
 		return exitCancelled
 	case errors.As(err, &usage), atFault(err):
@@ -120,6 +129,7 @@ it as docker and OCI images, archives and initramfs: the same bytes each time.
 	a.buildFlags(root)
 	root.AddCommand(a.buildCommand(), a.planCommand(), a.validateCommand(), a.fmtCommand(), a.versionCommand(),
 		a.lockCommand(), a.fetchCommand())
+	root.AddCommand(a.archCommand(), a.doctorCommand(), a.toolchainCommand())
 	return root
 }
 
