@@ -34,7 +34,7 @@ func Env(info sdk.ToolchainInfo, c sdk.Compiler, path string) []Variable {
 		}
 	}
 	i := slices.IndexFunc(c.Facts, func(f sdk.Fact) bool { return f.Name == "sysroot" })
-	if i >= 0 && filepath.IsAbs(c.Facts[i].Value) {
+	if i >= 0 && filepath.IsAbs(c.Facts[i].Value) && c.Facts[i].Value != "/" {
 		vars = append(vars, Variable{"SYSROOT", c.Facts[i].Value})
 	}
 	if len(info.CFlags) > 0 {

@@ -161,16 +161,19 @@ func (p *probe) macros(ctx context.Context, target string) (finding, map[string]
 		return fail("macros", "none", problem), nil
 	}
 	machine, _, _ := strings.Cut(target, "-")
-	var names []string
-	for _, name := range slices.Sorted(maps.Keys(h.macros)) {
-		if strings.HasPrefix(strings.TrimLeft(name, "_"), machine) {
-			names = append(names, name)
+	// Some have a part of the name only: __riscv, __mips64, __powerpc64__.
+	for _, part := range []string{machine, strings.TrimRight(machine, "el"), strings.TrimRight(machine, "el0123456789")} {
+		var names []string
+		for _, name := range slices.Sorted(maps.Keys(h.macros)) {
+			if part != "" && strings.HasPrefix(strings.TrimLeft(name, "_"), part) && h.macros[name] == "1" {
+				names = append(names, name)
+			}
+		}
+		if len(names) > 0 {
+			return ok("macros", strings.Join(names, " ")), h.macros
 		}
 	}
-	if len(names) == 0 {
-		return ok("macros", "none that name "+machine), h.macros
-	}
-	return ok("macros", strings.Join(names, " ")), h.macros
+	return ok("macros", "none that name "+machine), h.macros
 }
 
 func (p *probe) headersMissing(err error, whose, debian string) sdk.Diagnostic {
