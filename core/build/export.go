@@ -107,7 +107,7 @@ func (r *run) place(ctx context.Context, s plan.Step, cached bool, start time.Ti
 	for i, a := range made.Artifacts {
 		dst := filepath.Join(r.job.Out, filepath.FromSlash(a.Path))
 		p := placed{export: s.Export, target: s.Target, order: i, Artifact: event.Artifact{
-			Path: filepath.Join(r.job.Shown, filepath.FromSlash(a.Path)), Format: a.Format, Arch: a.Arch, SHA256: a.SHA256, Size: a.Size, Run: a.Run, Cached: cached,
+			Path: filepath.Join(r.job.Shown, filepath.FromSlash(a.Path)), Format: a.Format, Arch: a.Arch, Libc: r.libcs(s), SHA256: a.SHA256, Size: a.Size, Run: a.Run, Cached: cached,
 		}}
 		if err := r.claim(a.Path, p); err != nil {
 			return nil, err

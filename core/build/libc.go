@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/mkmini/mkmini/core/event"
@@ -87,6 +88,24 @@ func factValue(facts []sdk.Fact, name string) string {
 		}
 	}
 	return ""
+}
+
+// libcs names the C libraries of what a step exports, each once.
+func (r *run) libcs(s plan.Step) string {
+	var names []string
+	for i, t := range r.job.Config.Targets {
+		if s.Target >= 0 && s.Target != i {
+			continue
+		}
+		name := factValue(r.compilers[t.Arch].Compiler.Facts, "libc")
+		if t.Musl != nil {
+			name = t.Toolchain.Libc + " " + t.Musl.Version
+		}
+		if name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // describeLibc tells which C library it is.

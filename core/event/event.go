@@ -140,6 +140,9 @@ type Artifact struct {
 	Format string `json:"format"`
 	// Arch is empty if it holds several.
 	Arch string `json:"arch,omitempty"`
+	// Libc is the C library of its programs, "musl 1.2.3"; of several
+	// architectures those there are, with commas between them.
+	Libc string `json:"libc,omitempty"`
 	// SHA256 is 64 hexadecimal digits: of a file's bytes, or what the writer
 	// of the event takes for the digest of a folder.
 	SHA256 string `json:"sha256,omitempty"`

@@ -60,7 +60,7 @@ const digest = "b8cc24c9574d809e7279c3be349795c5d5ceb6fdf19ca709f80cde50e47de314
 
 func artifacts() []event.Artifact {
 	return []event.Artifact{
-		{Path: "out/minios-aarch64.docker.tar", Format: "docker", Arch: "aarch64", SHA256: digest, Size: 2051234,
+		{Path: "out/minios-aarch64.docker.tar", Format: "docker", Arch: "aarch64", Libc: "musl 1.2.3", SHA256: digest, Size: 2051234,
 			Elapsed: 440 * time.Millisecond, Run: []string{"docker load -i {path}", "docker run --rm -it minios:latest"}},
 		{Path: "我的 系统/minios.oci", Format: "oci", Size: 812, SHA256: digest, Cached: true,
 			Run: []string{"skopeo inspect oci:{path} && true"}},

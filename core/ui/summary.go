@@ -3,6 +3,7 @@ package ui
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/mkmini/mkmini/core/event"
@@ -44,14 +45,22 @@ func (r *report) table(artifacts []event.Artifact) string {
 
 func artifactLines(artifacts []event.Artifact, digest func(string) string) []string {
 	columns := []column{
-		{title: "artifact"}, {title: "format"}, {title: "arch"},
+		{title: "artifact"}, {title: "format"}, {title: "arch"}, {title: "libc"},
 		{title: "size", right: true}, {title: "sha256"}, {title: "time", right: true},
+	}
+	// Not every artifact holds programs.
+	libc := slices.ContainsFunc(artifacts, func(a event.Artifact) bool { return a.Libc != "" })
+	if !libc {
+		columns = slices.Delete(columns, 3, 4)
 	}
 	rows := make([][]string, len(artifacts))
 	for i, a := range artifacts {
 		rows[i] = []string{
-			clean(a.Path), clean(a.Format), orDash(a.Arch),
+			clean(a.Path), clean(a.Format), orDash(a.Arch), orDash(a.Libc),
 			size(a.Size), orDash(digest(a.SHA256)), took(a),
+		}
+		if !libc {
+			rows[i] = slices.Delete(rows[i], 3, 4)
 		}
 	}
 	return layout(columns, rows)
@@ -65,7 +74,7 @@ func (r *report) stacked(artifacts []event.Artifact) string {
 			digest = "\n  " + clean(a.SHA256)
 		}
 		fmt.Fprintf(&b, "%s\n  %s  %s  %s  %s%s\n", r.screen.paint(bold, clean(a.Path)),
-			clean(a.Format), orDash(a.Arch), size(a.Size), took(a), digest)
+			clean(a.Format), join(", ", orDash(a.Arch), clean(a.Libc)), size(a.Size), took(a), digest)
 	}
 	return b.String()
 }
