@@ -55,6 +55,7 @@ func UnpackPackages(ctx context.Context, packages []string, dst string, o Packag
 				o.Progress(i + 1)
 			}
 		}
+		t.written = true // packages that only need others are empty
 		return nil
 	})
 	return unpackFault(ctx, current, dst, err)
@@ -186,20 +187,32 @@ func relocate(f archiver.FileInfo, without []string) (archiver.FileInfo, bool) {
 		}
 	}
 	if f.Mode().Type() == fs.ModeSymlink && f.LinkTarget != "" {
-		target := f.LinkTarget
-		if !path.IsAbs(target) {
-			target = path.Join("/", path.Dir(f.NameInArchive), target)
-		}
-		f.LinkTarget = "/" + merge(target)
+		f.LinkTarget = retarget(f.NameInArchive, f.LinkTarget)
 	}
 	if h, ok := f.Header.(*tar.Header); ok && h.Typeflag == tar.TypeLink {
-		moved := *h
-		moved.Linkname = merge(h.Linkname)
-		f.Header = &moved
+		link := *h
+		link.Linkname = merge(h.Linkname)
+		f.Header = &link
 	}
 	f.NameInArchive = name
 	return f, true
 }
+
+// retarget returns what a link points to once names are merged: an absolute
+// path, which the tree makes relative, unless nothing has moved.
+func retarget(name, target string) string {
+	full := target
+	if !path.IsAbs(target) {
+		full = path.Join("/", path.Dir(name), target)
+	}
+	if !path.IsAbs(target) && !moved(name) && !moved(full) {
+		return target
+	}
+	return "/" + merge(full)
+}
+
+// moved says whether a name gets another one by being merged.
+func moved(name string) bool { return "/"+merge(name) != path.Join("/", name) }
 
 // merge returns a name as it is on a system whose /lib and others are in
 // /usr, without the dot or slash in front.

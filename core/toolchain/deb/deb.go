@@ -94,7 +94,10 @@ func (p *Provider) Provide(ctx context.Context, info sdk.ToolchainInfo, from con
 		return "", fmt.Errorf("no Debian package of a compiler for %s is known: name some in packages", info.Arch)
 	}
 	dir, err := w.provide(ctx)
-	return dir, clause(err)
+	if err != nil {
+		return "", clause(err)
+	}
+	return dir, nil
 }
 
 // clause makes one clause of an error, for a list of what was tried.

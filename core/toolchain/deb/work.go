@@ -242,10 +242,14 @@ type driver struct {
 // wildcards: gcc, else the newest of gcc-12 and the like.
 func findDriver(tree string, triplets []string) (driver, error) {
 	bin := filepath.Join(tree, "usr/bin")
-	for _, pattern := range []string{"-gcc", "-gcc-[0-9]", "-gcc-[0-9][0-9]"} {
+	for _, patterns := range [][]string{{"-gcc"}, {"-gcc-[0-9]", "-gcc-[0-9][0-9]"}} {
 		for _, triplet := range triplets {
-			matches, err := filepath.Glob(filepath.Join(bin, triplet+pattern))
-			if err != nil || len(matches) == 0 {
+			var matches []string
+			for _, pattern := range patterns {
+				more, _ := filepath.Glob(filepath.Join(bin, triplet+pattern)) // a malformed one matches nothing
+				matches = append(matches, more...)
+			}
+			if len(matches) == 0 {
 				continue
 			}
 			slices.SortFunc(matches, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) })
