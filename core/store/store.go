@@ -151,13 +151,25 @@ func (s *Store) Lock(ctx context.Context, name string, waiting func()) (unlock f
 	if strings.ContainsRune(name, filepath.Separator) {
 		return nil, fmt.Errorf("lock %q: not a file name", name)
 	}
+	return wait(ctx, waiting, func() (func(), error) {
+		unlock, err := lockedfile.MutexAt(filepath.Join(s.dir, locks, name+".lock")).Lock()
+		if err != nil {
+			return nil, fmt.Errorf("lock %s: %w", name, err)
+		}
+		return unlock, nil
+	})
+}
+
+// wait calls lock, which may block, and waiting once if it takes a while. If
+// ctx ends, the lock is given back when it comes.
+func wait(ctx context.Context, waiting func(), lock func() (unlock func(), err error)) (func(), error) {
 	type locked struct {
 		unlock func()
 		err    error
 	}
 	got := make(chan locked, 1)
 	go func() {
-		u, err := lockedfile.MutexAt(filepath.Join(s.dir, locks, name+".lock")).Lock()
+		u, err := lock()
 		got <- locked{u, err}
 	}()
 	timer := time.NewTimer(patience)
@@ -165,10 +177,7 @@ func (s *Store) Lock(ctx context.Context, name string, waiting func()) (unlock f
 	for {
 		select {
 		case l := <-got:
-			if l.err != nil {
-				return nil, fmt.Errorf("lock %s: %w", name, l.err)
-			}
-			return l.unlock, nil
+			return l.unlock, l.err
 		case <-timer.C:
 			if waiting != nil {
 				waiting()
