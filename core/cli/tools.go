@@ -83,28 +83,29 @@ func (a *app) tools(ctx context.Context, file *config.Document, sink event.Sink)
 	}
 	return &tools{host: host, out: out, shown: a.flags.out, builder: &build.Builder{
 		Store: st, Plugins: host, Events: sink, Mkmini: self,
-		Fetcher: &source.Fetcher{
-			Offline: a.flags.offline, Proxy: a.settings.Proxy.Through(), Mirrors: a.settings.Mirrors,
-			Logger: logger, Apt: &apt.Finder{Dir: st.Sub("apt"), Logger: logger},
-		},
+		Fetcher:    a.fetcher(st, logger),
 		Toolchains: a.manager(st, logger),
 		Jobs:       a.jobs(), KeepGoing: a.flags.keepGoing, Epoch: epoch, Now: time.Now,
 	}}, nil
 }
 
+// fetcher fetches files.
+func (a *app) fetcher(st *store.Store, logger *slog.Logger) *source.Fetcher {
+	return &source.Fetcher{
+		Offline: a.flags.offline, Proxy: a.settings.Proxy.Through(), Mirrors: a.settings.Mirrors,
+		Logger: logger, Apt: &apt.Finder{Dir: st.Sub("apt"), Logger: logger},
+	}
+}
+
 // manager finds compilers, and brings those that aren't there.
 func (a *app) manager(st *store.Store, logger *slog.Logger) *toolchain.Manager {
 	host := toolchain.ThisHost()
-	return &toolchain.Manager{
-		Dir: st.Sub("toolchains"), Host: host,
-		Providers: map[string]toolchain.Provider{
-			"deb": &deb.Provider{
-				Store: st, Files: st.Sub("sources"), Machine: host.Machine, Logger: logger,
-				Apt: &apt.Binaries{Dir: filepath.Join(st.Sub("apt"), "binary"), Offline: a.flags.offline, Logger: logger},
-			},
-		},
-		Order: []string{"deb"},
+	providers := a.unpackers(st, logger)
+	providers["deb"] = &deb.Provider{
+		Store: st, Files: st.Sub("sources"), Machine: host.Machine, Logger: logger,
+		Apt: &apt.Binaries{Dir: filepath.Join(st.Sub("apt"), "binary"), Offline: a.flags.offline, Logger: logger},
 	}
+	return &toolchain.Manager{Dir: st.Sub("toolchains"), Host: host, Providers: providers, Order: []string{"deb"}}
 }
 
 func (a *app) jobs() int {

@@ -12,7 +12,8 @@ import (
 	"strings"
 )
 
-// Host is what a program finds on a machine.
+// Host is what a program finds on a machine. Of the zero value nothing is
+// known, and nothing can be said against a program.
 type Host struct {
 	Machine elf.Machine
 	Class   elf.Class
@@ -73,6 +74,9 @@ func (e *Error) Error() string {
 // Check returns an [*Error] if the machine can't run the program at path. Of
 // what is no ELF file, such as a script, nothing is said.
 func (h Host) Check(path string) error {
+	if h.Machine == elf.EM_NONE {
+		return nil
+	}
 	file, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("check %s: %w", path, err)
