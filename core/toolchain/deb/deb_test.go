@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -61,7 +62,7 @@ type fixture struct {
 	repo string
 	pool map[string]string
 	// fetched counts the requests of packages.
-	fetched int
+	fetched atomic.Int64
 	reports []string
 }
 
@@ -75,7 +76,7 @@ func newFixture(t *testing.T) *fixture {
 	files := http.FileServer(http.Dir(f.repo))
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/pool/") {
-			f.fetched++
+			f.fetched.Add(1)
 		}
 		files.ServeHTTP(w, r)
 	}))
@@ -129,8 +130,8 @@ func TestProvide(t *testing.T) {
 	defer syscall.Umask(old)
 	f := newFixture(t)
 	dir := f.must(t)
-	if f.fetched != 4 {
-		t.Errorf("%d packages were fetched, want 4", f.fetched)
+	if n := f.fetched.Load(); n != 4 {
+		t.Errorf("%d packages were fetched, want 4", n)
 	}
 	if last := f.reports[len(f.reports)-1]; last != "unpack 4/4" || !slices.ContainsFunc(f.reports, func(r string) bool { return strings.HasPrefix(r, "fetch ") }) {
 		t.Errorf("reports: %q", f.reports)
@@ -168,9 +169,9 @@ func TestProvide(t *testing.T) {
 	if err := os.RemoveAll(f.Files); err != nil {
 		t.Fatal(err)
 	}
-	f.fetched = 0
-	if again := f.must(t); again != dir || f.fetched != 0 {
-		t.Errorf("%s, %d fetched", again, f.fetched)
+	f.fetched.Store(0)
+	if again := f.must(t); again != dir || f.fetched.Load() != 0 {
+		t.Errorf("%s, %d fetched", again, f.fetched.Load())
 	}
 }
 
@@ -244,9 +245,9 @@ func TestDamaged(t *testing.T) {
 			if err := do(); err != nil {
 				t.Fatal(err)
 			}
-			f.fetched = 0
-			if again := f.must(t); again != dir || f.fetched > 0 {
-				t.Errorf("%s, %d fetched", again, f.fetched)
+			f.fetched.Store(0)
+			if again := f.must(t); again != dir || f.fetched.Load() > 0 {
+				t.Errorf("%s, %d fetched", again, f.fetched.Load())
 			}
 			if got := say(t, filepath.Join(dir, "bin/riscv64-linux-gnu-ld")); !strings.HasPrefix(got, "riscv64-linux-gnu-ld ") {
 				t.Error(got)
