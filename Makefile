@@ -7,8 +7,9 @@ FUZZTIME ?= 10s
 RUNS     ?= 3
 CACHE    := $(CURDIR)/.cache
 
-# Tests of the toolchains compile this; see .ci/setup.
+# Tests of the toolchains compile these; see .ci/setup.
 export MKMINI_TEST_BUSYBOX ?= $(CACHE)/busybox-1.35.0.tar.bz2
+export MKMINI_TEST_MUSL    ?= $(CACHE)/musl-1.2.3.tar.gz
 export MKMINI_TEST_SKIPS   := $(CACHE)/skipped
 
 .PHONY: build test demo lint generated bench fuzz clean help
