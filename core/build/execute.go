@@ -124,6 +124,7 @@ func (r *run) step(ctx context.Context, s plan.Step, wanted bool) error {
 	}
 	e.Elapsed = r.Now().Sub(start)
 	r.history.note(s)
+	r.used(s)
 	if s.Kind != plan.Toolchain || !r.probed[s.Arch] {
 		r.emit(e) // a probe of this build has told already
 	}

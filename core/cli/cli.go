@@ -45,6 +45,7 @@ func Run(ctx context.Context, p Program, args []string) int {
 	root.SetOut(p.Streams.Out)
 	root.SetErr(p.Streams.Err)
 	err := root.ExecuteContext(ctx)
+	a.leave()
 	if err != nil && ctx.Err() == nil && !silent(err) {
 		a.printer().print(err)
 	}
@@ -82,6 +83,8 @@ type app struct {
 	// settings are the user's, once configure has read them.
 	settings   settings.Settings
 	configured bool
+	// releases give back stores that are in use.
+	releases []func()
 }
 
 // flags are the values of the flags.
@@ -128,7 +131,7 @@ it as docker and OCI images, archives and initramfs: the same bytes each time.
 	a.configFlags(root)
 	a.buildFlags(root)
 	root.AddCommand(a.buildCommand(), a.planCommand(), a.validateCommand(), a.fmtCommand(), a.versionCommand(),
-		a.lockCommand(), a.fetchCommand())
+		a.lockCommand(), a.fetchCommand(), a.gcCommand())
 	root.AddCommand(a.archCommand(), a.doctorCommand(), a.toolchainCommand())
 	return root
 }

@@ -92,6 +92,12 @@ func pinned(ctx context.Context, t *tools, s *system) ([]lockfile.Entry, error) 
 			Kind: lockfile.Busybox, Name: target.Arch,
 			Values: map[string]string{"version": target.Busybox.Version, "sha256": target.Busybox.SHA256},
 		})
+		if m := target.Musl; m != nil {
+			entries = append(entries, lockfile.Entry{
+				Kind: lockfile.Libc, Name: target.Arch,
+				Values: map[string]string{"name": target.Toolchain.Libc, "version": m.Version, "sha256": m.SHA256},
+			})
+		}
 	}
 	for name := range used(s.config) {
 		found, err := t.host.Find(ctx, name)

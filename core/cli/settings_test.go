@@ -22,7 +22,7 @@ func TestPrecedence(t *testing.T) {
 		if err := cmd.ParseFlags(args); err != nil {
 			t.Fatal(err)
 		}
-		st, err := a.store()
+		st, err := a.openStore()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -21,7 +21,8 @@ import (
 func (a *app) toolchainCommand() *cobra.Command {
 	return group("toolchain", "Find, examine and use compilers",
 		a.toolchainListCommand(), a.toolchainCheckCommand(),
-		a.toolchainEnvCommand(), a.toolchainShellCommand(), a.toolchainPathCommand())
+		a.toolchainEnvCommand(), a.toolchainShellCommand(), a.toolchainPathCommand(),
+		a.toolchainRemoveCommand())
 }
 
 func (a *app) toolchainListCommand() *cobra.Command {
@@ -31,7 +32,7 @@ func (a *app) toolchainListCommand() *cobra.Command {
 		Long: `Show the compilers that were found and probed: where they are, what they take
 in the store, when they were last used, and which configurations use them.`,
 		Args: noArgs,
-		RunE: func(*cobra.Command, []string) error { return a.toolchains() },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.toolchains(cmd.Context()) },
 	}
 	a.storeFlags(cmd)
 	a.jsonFlag(cmd)
@@ -56,8 +57,8 @@ type remembered struct {
 	Users []string  `json:"users"`
 }
 
-func (a *app) toolchains() error {
-	st, err := a.store()
+func (a *app) toolchains(ctx context.Context) error {
+	st, err := a.store(ctx)
 	if err != nil {
 		return err
 	}

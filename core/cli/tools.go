@@ -60,7 +60,7 @@ func (a *app) system(ctx context.Context, sink event.Sink) (*tools, *system, err
 }
 
 func (a *app) tools(ctx context.Context, file *config.Document, sink event.Sink) (*tools, error) {
-	st, err := a.store()
+	st, err := a.store(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -127,9 +127,9 @@ func (a *app) logger(sink event.Sink) *slog.Logger {
 	return slog.New(ui.NewHandler(sink, level))
 }
 
-// store opens the store: of the flag, of the environment, of the settings, or
-// the default. It has read the settings then.
-func (a *app) store() (*store.Store, error) {
+// openStore opens the store: of the flag, of the environment, of the settings,
+// or the default. It has read the settings then.
+func (a *app) openStore() (*store.Store, error) {
 	if err := a.configure(); err != nil {
 		return nil, err
 	}

@@ -35,7 +35,7 @@ type workshop struct {
 // workshop puts the parts together. Plugins are those of the folder that one
 // is in, the user's and the built-in ones.
 func (a *app) workshop(ctx context.Context) (*workshop, error) {
-	st, err := a.store()
+	st, err := a.store(ctx)
 	if err != nil {
 		return nil, err
 	}
