@@ -54,19 +54,15 @@ func Run(ctx context.Context, p Program, args []string) int {
 
 // silent says that an error has been told already.
 func silent(err error) bool {
-	var status *statusError
-	return errors.As(err, &status) || errors.Is(err, errUnusable) || errors.Is(err, errUnhealthy)
+	return errors.Is(err, errUnusable) || errors.Is(err, errUnhealthy)
 }
 
 // exitCode classifies how a command ended.
 func exitCode(ctx context.Context, err error) int {
 	var usage *usageError
-	var status *statusError
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.As(err, &status):
-		return status.code
 	case ctx.Err() != nil || errors.Is(err, context.Canceled):
 		return exitCancelled
 	case errors.As(err, &usage), atFault(err):

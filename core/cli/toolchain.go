@@ -2,15 +2,15 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"github.com/mkmini/mkmini/core/doctor"
 	"github.com/mkmini/mkmini/core/fault"
@@ -102,7 +102,7 @@ func (a *app) toolchainEnvCommand() *cobra.Command {
 is found, or brought, as for a build:
 
   eval "$(mkmini toolchain env riscv64)"`,
-		func(_ context.Context, vars []toolchain.Variable, _ toolchain.Probed) error {
+		func(vars []toolchain.Variable, _ toolchain.Probed) error {
 			if a.flags.json {
 				return a.writeJSON(vars)
 			}
@@ -118,7 +118,7 @@ is found, or brought, as for a build:
 func (a *app) toolchainPathCommand() *cobra.Command {
 	return a.compilerCommand("path", "Print the path of a compiler",
 		`Print the absolute path of a compiler. It is found, or brought, as for a build.`,
-		func(_ context.Context, _ []toolchain.Variable, got toolchain.Probed) error {
+		func(_ []toolchain.Variable, got toolchain.Probed) error {
 			fmt.Fprintln(a.Streams.Out, got.Compiler.CC)
 			return nil
 		})
@@ -126,15 +126,13 @@ func (a *app) toolchainPathCommand() *cobra.Command {
 
 func (a *app) toolchainShellCommand() *cobra.Command {
 	return a.compilerCommand("shell", "Start a shell with the variables of `toolchain env`",
-		`Start $SHELL with the variables that "mkmini toolchain env" prints. Its exit
-code is that of mkmini.`,
-		func(ctx context.Context, vars []toolchain.Variable, got toolchain.Probed) error {
-			return a.shell(ctx, vars, got)
-		})
+		`Start $SHELL with the variables that "mkmini toolchain env" prints, in mkmini's
+own place.`,
+		func(vars []toolchain.Variable, got toolchain.Probed) error { return a.shell(vars, got) })
 }
 
 // compilerCommand is a command that does something with one compiler.
-func (a *app) compilerCommand(name, short, long string, do func(context.Context, []toolchain.Variable, toolchain.Probed) error) *cobra.Command {
+func (a *app) compilerCommand(name, short, long string, do func([]toolchain.Variable, toolchain.Probed) error) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: name + " ARCH | -c FILE [ARCH]", Short: short, Long: long, Args: atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -142,7 +140,7 @@ func (a *app) compilerCommand(name, short, long string, do func(context.Context,
 			if err != nil {
 				return err
 			}
-			return do(cmd.Context(), toolchain.Env(info, got.Compiler, os.Getenv("PATH")), got)
+			return do(toolchain.Env(info, got.Compiler, os.Getenv("PATH")), got)
 		},
 	}
 	a.configFlags(cmd)
@@ -150,37 +148,21 @@ func (a *app) compilerCommand(name, short, long string, do func(context.Context,
 	return cmd
 }
 
-// statusError is the exit code of a program that mkmini ran for the user.
-type statusError struct{ code int }
-
-func (e *statusError) Error() string { return fmt.Sprintf("the shell ended with %d", e.code) }
-
-// shell runs the user's shell to its end, in mkmini's place on the terminal.
-func (a *app) shell(ctx context.Context, vars []toolchain.Variable, got toolchain.Probed) error {
+// shell puts the user's shell in mkmini's place: signals, terminal and exit
+// code are its own. It returns only if there is no such shell.
+func (a *app) shell(vars []toolchain.Variable, got toolchain.Probed) error {
 	shell := os.Getenv("SHELL")
 	if !filepath.IsAbs(shell) {
 		shell = "/bin/sh"
 	}
-	fmt.Fprintf(a.Streams.Err, "%s: %s; leave the shell with exit.\n", got.Compiler.CC, got.Compiler.Version)
-	cmd := exec.CommandContext(ctx, shell)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, a.Streams.Out, a.Streams.Err
-	cmd.Env = os.Environ()
+	env := os.Environ()
 	for _, v := range vars {
-		cmd.Env = append(cmd.Env, v.Name+"="+v.Value)
+		env = append(slices.DeleteFunc(env, func(entry string) bool { return strings.HasPrefix(entry, v.Name+"=") }), v.Name+"="+v.Value)
 	}
-	// Ctrl-C on the terminal is for what runs in the shell: it gets it too,
-	// and only its end ends this.
-	cmd.Cancel = func() error { return nil }
-	err := cmd.Run()
-	var exit *exec.ExitError
-	switch {
-	case errors.As(err, &exit) && exit.Exited():
-		return &statusError{exit.ExitCode()}
-	case err != nil:
-		return &fault.Error{
-			Summary: "The shell can't be run", Detail: err.Error() + ".",
-			Remedy: "Set SHELL to the absolute path of a shell.", Err: err,
-		}
+	fmt.Fprintf(a.Streams.Err, "%s: %s; leave the shell with exit.\n", got.Compiler.CC, got.Compiler.Version)
+	err := unix.Exec(shell, []string{shell}, env)
+	return &fault.Error{
+		Summary: "The shell can't be run", Detail: fmt.Sprintf("%s: %v.", shell, err),
+		Remedy: "Set SHELL to the absolute path of a shell.", Err: err,
 	}
-	return nil
 }
