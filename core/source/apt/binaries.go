@@ -123,6 +123,8 @@ func (b *Binaries) Resolve(ctx context.Context, q Query, progress Progress) (*Re
 		{"APT::Architecture", r.machine.arch}, {"APT::Architectures", r.machine.arch},
 		{"APT::Install-Recommends", "true"}, {"APT::Install-Suggests", "false"},
 		{"Acquire::ForceHash", "SHA256"}, {"Debug::NoLocking", "true"},
+		// Of the two caches, some 45 MB each, the other one is of use.
+		{"Dir::Cache::srcpkgcache", ""},
 	}
 	updated, err := b.update(ctx, r, repos, progress)
 	if err != nil {
