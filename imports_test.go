@@ -70,7 +70,7 @@ var rules = []rule{
 		reason: "one pair of converters stands between Go and proto",
 	},
 	{
-		imports: []string{"core/testenv", "core/pluginhost/plugintest", "plugins/layer/layertest"},
+		imports: []string{"core/testenv", "core/source/apt/apttest", "core/pluginhost/plugintest", "plugins/layer/layertest"},
 		reason:  "it is for tests",
 	},
 	// Who sees which library.
