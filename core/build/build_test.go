@@ -44,6 +44,8 @@ type world struct {
 	broken map[string]error
 	// during is called while an architecture is being built.
 	during func(ctx context.Context, arch string) error
+	// exporting is called when an exporter has read the layer.
+	exporting func(req sdk.ExportRequest) error
 }
 
 func newWorld(t *testing.T) *world {
@@ -211,6 +213,11 @@ func (f fakeExporter) Export(_ context.Context, req sdk.ExportRequest, _ sdk.Pro
 	data, err := os.ReadFile(img.Layer)
 	if err != nil {
 		return sdk.ExportResult{}, err
+	}
+	if f.exporting != nil {
+		if err := f.exporting(req); err != nil {
+			return sdk.ExportResult{}, err
+		}
 	}
 	name := req.Name + "-" + img.Arch + ".tar"
 	return sdk.ExportResult{Artifacts: []sdk.Artifact{{Path: name, Format: "tar", Arch: img.Arch}}},

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -113,7 +114,8 @@ func nearest(ranges map[string]fault.Range, path []string) (fault.Range, bool) {
 }
 
 // fromPlugin turns a plugin's diagnostics into faults, each at the place in
-// the configuration that it is about, or else at the block's.
+// the configuration that it is about, or else at the block's. A failure is
+// never nil, whatever the plugin says of it.
 func fromPlugin(err error, block fault.Range, find func(path []string) (fault.Range, bool)) error {
 	var ds sdk.Diagnostics
 	if !errors.As(err, &ds) {
@@ -132,10 +134,30 @@ func fromPlugin(err error, block fault.Range, find func(path []string) (fault.Ra
 		}
 		faults = append(faults, f)
 	}
-	if len(faults) == 1 {
+	switch len(faults) {
+	case 0:
+		return unexplained(ds, block)
+	case 1:
 		return faults[0]
 	}
 	return errors.Join(faults...)
+}
+
+// unexplained is the fault of a plugin that failed and said nothing of it, or
+// nothing but warnings.
+func unexplained(ds sdk.Diagnostics, block fault.Range) error {
+	f := &fault.Error{
+		Summary: "The plugin failed without saying why",
+		Detail:  "It returned no error, nor a result.",
+		Remedy:  "Look at what the plugin writes, with -vv, and report this to whoever makes it.",
+		Range:   &block,
+	}
+	for _, d := range ds {
+		f.Detail = "It returned warnings alone, and no result."
+		f.Excerpt = append(f.Excerpt, sdk.Diagnostics{d}.Error())
+		f.Log = cmp.Or(f.Log, d.Log)
+	}
+	return f
 }
 
 // keepLog copies the log that an error names out of the folder that is about
