@@ -44,8 +44,13 @@ type world struct {
 	broken map[string]error
 	// during is called while an architecture is being built.
 	during func(ctx context.Context, arch string) error
-	// exporting is called when an exporter has read the layer.
+	// probing is called when a compiler is probed, building before busybox is
+	// built, and exporting when an exporter has read the layer.
+	probing   func(req sdk.ProbeRequest) error
+	building  func(req sdk.BuildRequest) error
 	exporting func(req sdk.ExportRequest) error
+	// remarks returns the warnings of a build or an export in a folder.
+	remarks func(workDir string) sdk.Diagnostics
 }
 
 func newWorld(t *testing.T) *world {
@@ -176,6 +181,11 @@ func (f fakeToolchain) Describe(context.Context) (sdk.ToolchainInfo, error) {
 
 func (f fakeToolchain) Probe(_ context.Context, req sdk.ProbeRequest) (sdk.Compiler, error) {
 	f.note("%s", strings.TrimSpace("probe "+f.arch+libcNote(req.Libc)))
+	if f.probing != nil {
+		if err := f.probing(req); err != nil {
+			return sdk.Compiler{}, err
+		}
+	}
 	return sdk.Compiler{Libc: req.Libc, CC: req.CC, Prefix: req.Prefix, Files: []string{req.CC}, CanRun: true, Version: "fake"}, nil
 }
 
@@ -193,9 +203,18 @@ func (f fakeToolchain) Build(ctx context.Context, req sdk.BuildRequest, progress
 	if _, err := os.Stat(filepath.Join(req.SourceDir, "README")); err != nil {
 		return sdk.BuildResult{}, err
 	}
+	if f.building != nil {
+		if err := f.building(req); err != nil {
+			return sdk.BuildResult{}, err
+		}
+	}
 	progress(sdk.Report{Phase: "compile", Done: 1, Total: 1})
 	bin := filepath.Join(req.OutDir, "tree", "bin")
-	return sdk.BuildResult{Tree: "tree"}, errors.Join(
+	result := sdk.BuildResult{Tree: "tree"}
+	if f.remarks != nil {
+		result.Warnings = f.remarks(req.WorkDir)
+	}
+	return result, errors.Join(
 		os.MkdirAll(bin, 0o755),
 		os.WriteFile(filepath.Join(bin, "busybox"), []byte("#!/bin/sh\necho 'BusyBox v0 "+f.arch+"'\n"), 0o755),
 	)
@@ -220,7 +239,11 @@ func (f fakeExporter) Export(_ context.Context, req sdk.ExportRequest, _ sdk.Pro
 		}
 	}
 	name := req.Name + "-" + img.Arch + ".tar"
-	return sdk.ExportResult{Artifacts: []sdk.Artifact{{Path: name, Format: "tar", Arch: img.Arch}}},
+	result := sdk.ExportResult{Artifacts: []sdk.Artifact{{Path: name, Format: "tar", Arch: img.Arch}}}
+	if f.remarks != nil {
+		result.Warnings = f.remarks(req.WorkDir)
+	}
+	return result,
 		os.WriteFile(filepath.Join(req.OutDir, name), data, 0o644)
 }
 

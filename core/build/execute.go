@@ -1,6 +1,7 @@
 package build
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -202,7 +203,11 @@ func (r *run) make(ctx context.Context, s plan.Step, e event.Event) (bool, error
 		started := e
 		started.Kind = event.Start
 		r.emit(started)
-		return work(ctx, s, dir, reporter{r, e})
+		result, err := work(ctx, s, dir, reporter{r, e})
+		if err != nil {
+			return nil, r.keepLogs(s.Key, err)
+		}
+		return result, nil
 	})
 }
 
@@ -222,12 +227,23 @@ func (p reporter) progress(phase string, done, total int, message string) {
 	p.r.emit(e)
 }
 
-// warn sends remarks that don't stop the step.
-func (p reporter) warn(ds sdk.Diagnostics) {
+// warn sends remarks that don't stop the step, each with its place in the
+// configuration if it names one that find knows. Their logs are kept.
+func (p reporter) warn(ds sdk.Diagnostics, find place) {
 	if len(ds) == 0 {
 		return
 	}
 	e := p.e
 	e.Kind, e.Diagnostics = event.Warning, event.FromPlugin(ds)
+	keep := p.r.keeper("warning-" + cmp.Or(p.e.Key, p.e.Arch))
+	for i, d := range ds {
+		e.Diagnostics[i].Severity = sdk.Warning
+		e.Diagnostics[i].Log = keep(d.Log)
+		if len(d.Path) > 1 {
+			if at, ok := find(d.Path); ok {
+				e.Diagnostics[i].Range = event.At(&at)
+			}
+		}
+	}
 	p.r.emit(e)
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/mkmini/mkmini/core/config"
 	"github.com/mkmini/mkmini/core/event"
 	"github.com/mkmini/mkmini/core/fault"
-	"github.com/mkmini/mkmini/core/plan"
 	"github.com/mkmini/mkmini/plugins/sdk"
 )
 
@@ -73,16 +72,27 @@ func explain(e event.Event, err error) error {
 	}
 }
 
+// place finds the range in the configuration that a diagnostic's path names.
+type place func(path []string) (fault.Range, bool)
+
+// placeTarget finds what a toolchain plugin's paths name.
+func placeTarget(t config.Target) place {
+	return func(path []string) (fault.Range, bool) {
+		if path[0] == "busybox" {
+			return nearest(t.Busybox.Ranges, path[1:])
+		}
+		return nearest(t.Toolchain.AttributeRanges, path[1:])
+	}
+}
+
+// placeExport finds what an exporter's paths name.
+func placeExport(e config.Export) place {
+	return func(path []string) (fault.Range, bool) { return nearest(e.AttributeRanges, path[1:]) }
+}
+
 // diagnosed maps a toolchain plugin's diagnostics to the configuration.
 func diagnosed(t config.Target, err error) error {
-	return fromPlugin(err, t.Busybox.Range, func(path []string) (fault.Range, bool) {
-		if path[0] == "busybox" {
-			r, ok := nearest(t.Busybox.Ranges, path[1:])
-			return r, ok
-		}
-		r, ok := nearest(t.Toolchain.AttributeRanges, path[1:])
-		return r, ok
-	})
+	return fromPlugin(err, t.Busybox.Range, placeTarget(t))
 }
 
 // diagnosedLibc is diagnosed for what has to do with the C library.
@@ -91,16 +101,12 @@ func diagnosedLibc(t config.Target, err error) error {
 	if !ok {
 		at = t.Toolchain.Range
 	}
-	return fromPlugin(err, at, func(path []string) (fault.Range, bool) {
-		return nearest(t.Toolchain.AttributeRanges, path[1:])
-	})
+	return fromPlugin(err, at, placeTarget(t))
 }
 
 // diagnosedExport maps an exporter's diagnostics to the configuration.
 func diagnosedExport(e config.Export, err error) error {
-	return fromPlugin(err, e.Range, func(path []string) (fault.Range, bool) {
-		return nearest(e.AttributeRanges, path[1:])
-	})
+	return fromPlugin(err, e.Range, placeExport(e))
 }
 
 // nearest returns the range of the longest start of a path that has one.
@@ -116,7 +122,7 @@ func nearest(ranges map[string]fault.Range, path []string) (fault.Range, bool) {
 // fromPlugin turns a plugin's diagnostics into faults, each at the place in
 // the configuration that it is about, or else at the block's. A failure is
 // never nil, whatever the plugin says of it.
-func fromPlugin(err error, block fault.Range, find func(path []string) (fault.Range, bool)) error {
+func fromPlugin(err error, block fault.Range, find place) error {
 	var ds sdk.Diagnostics
 	if !errors.As(err, &ds) {
 		return err
@@ -160,20 +166,35 @@ func unexplained(ds sdk.Diagnostics, block fault.Range) error {
 	return f
 }
 
-// keepLog copies the log that an error names out of the folder that is about
-// to be removed.
-func (r *run) keepLog(s plan.Step, err error) error {
+// keepLogs copies the logs that an error names out of the folder that is
+// about to be removed. name begins the names of what is kept.
+func (r *run) keepLogs(name string, err error) error {
+	keep := r.keeper(name)
 	for _, f := range faults(err) {
-		if f.Log == "" {
-			continue
-		}
-		kept := r.Store.Log(s.Key)
-		if copyErr := copyLog(f.Log, kept); copyErr != nil {
-			kept = ""
-		}
-		f.Log = kept
+		f.Log = keep(f.Log)
 	}
 	return err
+}
+
+// keeper returns a function that copies a log, once however often it is
+// named, and returns its new path: empty if it can't be kept.
+func (r *run) keeper(name string) func(log string) string {
+	kept := map[string]string{"": ""}
+	return func(log string) string {
+		dst, ok := kept[log]
+		if ok {
+			return dst
+		}
+		dst = r.Store.Log(name)
+		if n := len(kept); n > 1 {
+			dst = r.Store.Log(fmt.Sprintf("%s.%d", name, n))
+		}
+		if err := copyLog(log, dst); err != nil {
+			dst = ""
+		}
+		kept[log] = dst
+		return dst
+	}
 }
 
 // faults returns the faults that were joined.

@@ -53,7 +53,7 @@ func (r *run) export(ctx context.Context, s plan.Step, dir string, report report
 	if err != nil {
 		return nil, diagnosedExport(e, err)
 	}
-	report.warn(result.Warnings)
+	report.warn(result.Warnings, placeExport(e))
 	var made exported
 	for _, a := range result.Artifacts {
 		digest, size, err := artifact.Digest(filepath.Join(out, filepath.FromSlash(a.Path)))

@@ -40,9 +40,9 @@ func (r *run) libc(ctx context.Context, s plan.Step, dir string, report reporter
 		WorkDir: work, OutDir: out, Jobs: r.Jobs,
 	}, func(p sdk.Report) { report.progress(p.Phase, p.Done, p.Total, p.Message) })
 	if err != nil {
-		return nil, r.keepLog(s, diagnosedLibc(t, err))
+		return nil, diagnosedLibc(t, err)
 	}
-	report.warn(result.Warnings)
+	report.warn(result.Warnings, placeTarget(t))
 	return result, os.RemoveAll(work)
 }
 

@@ -78,13 +78,13 @@ func (r *run) probeOne(ctx context.Context, t config.Target) error {
 	defer os.RemoveAll(dir)
 	p, remarks, err := r.Toolchains.Obtain(ctx, r.toolchainRequest(t), plugin, dir, reporter{r, e}.progress)
 	if err != nil {
-		return r.fail(ctx, e, start, err)
+		return r.fail(ctx, e, start, r.keepLogs("probe-"+t.Arch, err))
 	}
 	var warnings sdk.Diagnostics
 	for _, remark := range remarks {
 		warnings = append(warnings, sdk.Diagnostic{Severity: sdk.Warning, Summary: "Compiler passed over", Detail: remark})
 	}
-	reporter{r, e}.warn(warnings)
+	reporter{r, e}.warn(warnings, placeTarget(t))
 	r.know(t.Arch, p)
 	e.Kind, e.Elapsed = event.Done, r.Now().Sub(start)
 	describe(&e, p)
@@ -152,9 +152,9 @@ func (r *run) busybox(ctx context.Context, s plan.Step, dir string, report repor
 		Jobs: r.Jobs, Epoch: r.Epoch,
 	}, func(p sdk.Report) { report.progress(p.Phase, p.Done, p.Total, p.Message) })
 	if err != nil {
-		return nil, r.keepLog(s, diagnosed(t, err))
+		return nil, diagnosed(t, err)
 	}
-	report.warn(result.Warnings)
+	report.warn(result.Warnings, placeTarget(t))
 	return result, os.RemoveAll(work)
 }
 

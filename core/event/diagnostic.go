@@ -98,15 +98,16 @@ func fromFault(f *fault.Error) Diagnostic {
 		Summary:  f.Summary,
 		Detail:   f.Detail,
 		Remedy:   f.Remedy,
-		Range:    fromRange(f.Range),
-		Related:  fromRange(f.Related),
+		Range:    At(f.Range),
+		Related:  At(f.Related),
 		Excerpt:  f.Excerpt,
 		Log:      f.Log,
 		Usage:    f.Usage,
 	}
 }
 
-func fromRange(r *fault.Range) *Range {
+// At returns a place in the configuration as data; nil for none.
+func At(r *fault.Range) *Range {
 	if r == nil {
 		return nil
 	}
