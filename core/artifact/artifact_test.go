@@ -1,6 +1,8 @@
 package artifact_test
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -100,7 +102,14 @@ func TestDigestSeesChanges(t *testing.T) {
 		"target": func(dir string) error {
 			return os.Rename(filepath.Join(dir, "bin", "link"), filepath.Join(dir, "bin", "other"))
 		},
+		"time": func(dir string) error {
+			return os.Chtimes(filepath.Join(dir, "bin", "tool"), time.Unix(315532800, 0), time.Unix(315532801, 0))
+		},
 		"more": func(dir string) error { return os.Mkdir(filepath.Join(dir, "new"), 0o755) },
+	}
+	if os.Geteuid() == 0 {
+		changes["owner"] = func(dir string) error { return os.Lchown(filepath.Join(dir, "bin", "link"), 1000, 0) }
+		changes["group"] = func(dir string) error { return os.Lchown(filepath.Join(dir, "bin", "link"), 0, 1000) }
 	}
 	for name, change := range changes {
 		t.Run(name, func(t *testing.T) {
@@ -119,6 +128,35 @@ func TestDigestSeesChanges(t *testing.T) {
 				t.Error("the stamp stayed the same")
 			}
 		})
+	}
+}
+
+// TestDigestOfDevices makes two folders that differ in a device's number.
+func TestDigestOfDevices(t *testing.T) {
+	digests := map[string]bool{}
+	for _, minor := range []uint32{3, 5, 3} {
+		dir := folder(t)
+		node := filepath.Join(dir, "node")
+		if err := unix.Mknod(node, unix.S_IFCHR|0o600, int(unix.Mkdev(1, minor))); err != nil {
+			t.Skipf("devices need root: %v", err)
+		}
+		settle(t, dir)
+		digests[digest(t, dir)] = true
+	}
+	if len(digests) != 2 {
+		t.Errorf("two different folders have %d digests", len(digests))
+	}
+}
+
+// settle gives all that is in a folder one time.
+func settle(t *testing.T, dir string) {
+	t.Helper()
+	stamp := unix.Timespec{Sec: 315532800}
+	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		return errors.Join(err, unix.UtimesNanoAt(unix.AT_FDCWD, path, []unix.Timespec{stamp, stamp}, unix.AT_SYMLINK_NOFOLLOW))
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -17,8 +17,9 @@ import (
 
 // Digest returns the SHA-256 in hexadecimal and the size in bytes of a file,
 // or of a folder. A folder's digest is that of a list of its entries, sorted
-// by path, each with type, permissions and digest of its content or target
-// of the link; its size is the sum of its files'.
+// by path, each with type, permissions, owner, time, and digest of its
+// content, target of the link or number of the device; its size is the sum of
+// its files'.
 func Digest(path string) (digest string, size int64, err error) {
 	info, err := os.Lstat(path)
 	if err != nil {
@@ -43,8 +44,7 @@ func Digest(path string) (digest string, size int64, err error) {
 	return hex.EncodeToString(h.Sum(nil)), size, nil
 }
 
-// entryLine describes one entry of the folder root, without its time and
-// owner: neither survives every way of copying a folder.
+// entryLine describes one entry of the folder root.
 func entryLine(root, path string) (line string, size int64, err error) {
 	rel, relErr := filepath.Rel(root, path)
 	info, err := os.Lstat(path)
@@ -57,8 +57,21 @@ func entryLine(root, path string) (line string, size int64, err error) {
 		content, size, err = digestFile(path)
 	case mode&fs.ModeSymlink != 0:
 		content, err = os.Readlink(path)
+	case mode&fs.ModeDevice != 0:
+		content, err = device(path)
 	}
-	return fmt.Sprintf("%q %v %q", filepath.ToSlash(rel), info.Mode(), content), size, err
+	uid, gid := owner(info)
+	line = fmt.Sprintf("%q %v %d:%d %d %q", filepath.ToSlash(rel), info.Mode(), uid, gid, info.ModTime().Unix(), content)
+	return line, size, err
+}
+
+// device returns the number of a device as "major:minor".
+func device(path string) (string, error) {
+	var st unix.Stat_t
+	if err := unix.Lstat(path, &st); err != nil {
+		return "", fmt.Errorf("lstat %s: %w", path, err)
+	}
+	return fmt.Sprintf("%d:%d", unix.Major(uint64(st.Rdev)), unix.Minor(uint64(st.Rdev))), nil
 }
 
 func digestFile(path string) (string, int64, error) {

@@ -131,10 +131,9 @@ func copyFile(src, dst string) error {
 // files away; a plain user's copy is the user's own.
 func finish(path string, info fs.FileInfo) error {
 	if os.Geteuid() == 0 {
-		if uid, gid, ok := owner(info); ok {
-			if err := os.Lchown(path, uid, gid); err != nil {
-				return err
-			}
+		uid, gid := owner(info)
+		if err := os.Lchown(path, uid, gid); err != nil {
+			return err
 		}
 	}
 	if info.Mode()&fs.ModeSymlink == 0 {
