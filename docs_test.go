@@ -2,69 +2,151 @@ package main_test
 
 import (
 	"bytes"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/mkmini/mkmini/core/testenv"
 )
 
-// transcripts returns the commands of the ```console blocks that follow a
-// line "<!-- test -->": the lines that begin with "$ ", with those that
-// continue them.
-func transcripts(t *testing.T, name string) []string {
+// blocks returns the fenced blocks of a language in a Markdown file.
+func blocks(t *testing.T, name, language string) []string {
 	t.Helper()
 	text, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var blocks []string
-	parts := strings.Split(string(text), "<!-- test -->\n```console\n")
-	for _, part := range parts[1:] {
+	var all []string
+	for _, part := range strings.Split("\n"+string(text), "\n```"+language+"\n")[1:] {
 		block, _, closed := strings.Cut(part, "\n```")
 		if !closed {
 			t.Fatalf("%s: a block doesn't end", name)
 		}
-		var script strings.Builder
-		continued := false
-		for line := range strings.Lines(block + "\n") {
-			if command, ok := strings.CutPrefix(line, "$ "); ok || continued {
-				script.WriteString(command)
-				continued = strings.HasSuffix(line, "\\\n")
-			}
-		}
-		blocks = append(blocks, script.String())
+		all = append(all, block+"\n")
 	}
-	return blocks
+	return all
 }
 
-// TestReadme runs the marked commands of README.md, one after another, in a
-// copy of the sources and with an empty home folder.
+// commands returns the commands of a ```console block: the lines that begin
+// with "$ ", with those that continue them.
+func commands(block string) string {
+	var script strings.Builder
+	continued := false
+	for line := range strings.Lines(block) {
+		if command, ok := strings.CutPrefix(line, "$ "); ok || continued {
+			script.WriteString(command)
+			continued = strings.HasSuffix(line, "\\\n")
+		}
+	}
+	return script.String()
+}
+
+// TestReadme runs the commands of all ```console blocks of README.md, one
+// after another, in a copy of the sources and with an empty home folder.
+// Other commands stand in blocks of another kind.
 func TestReadme(t *testing.T) {
 	t.Parallel()
 	testenv.Tool(t, "make", "make")
 	testenv.Tool(t, "gcc", "gcc")
-	scripts := transcripts(t, "README.md")
-	if len(scripts) == 0 {
-		t.Fatal("README.md has no marked commands")
+	var script strings.Builder
+	for _, block := range blocks(t, "README.md", "console") {
+		script.WriteString(commands(block))
 	}
-	if diff := cmp.Diff(scripts, transcripts(t, "README.zh-CN.md")); diff != "" {
-		t.Errorf("marked commands (-README.md +README.zh-CN.md):\n%s", diff)
+	// This is one of the tests that it runs.
+	text := strings.ReplaceAll(script.String(), "make test\n", "")
+	if !strings.Contains(text, "make demo\n") {
+		t.Fatalf("README.md doesn't begin with make demo:\n%s", text)
 	}
 	dir := filepath.Join(t.TempDir(), "mkmini")
 	copySources(t, dir)
-	env := append(os.Environ(), "HOME="+t.TempDir(), "XDG_CACHE_HOME=", "MKMINI_STORE="+store(),
-		"GOMODCACHE="+goEnv(t, "GOMODCACHE"), "GOCACHE="+goEnv(t, "GOCACHE"))
-	for _, script := range scripts {
-		cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", script)
-		cmd.Dir, cmd.Env = dir, env
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("%s%v\n%s", script, err, tail(string(out)))
+	env := append(os.Environ(), "HOME="+t.TempDir(), "XDG_CACHE_HOME=",
+		"GOMODCACHE="+goEnv(t, "GOMODCACHE"), "GOCACHE="+goEnv(t, "GOCACHE"), "PATH="+os.Getenv("PATH")+":"+filepath.Join(dir, "bin"))
+	if strings.Contains(text, "docker ") {
+		env = append(env, "DOCKER_HOST="+testenv.Docker(t).Host)
+	}
+	cmd := exec.CommandContext(t.Context(), "bash", "-xeuo", "pipefail", "-c", text)
+	cmd.Dir, cmd.Env = dir, env
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s%v\n%s", text, err, tail(string(out)))
+	}
+	// What the shell in the booted system says.
+	for _, want := range []string{"-- uname -a\nLinux", "-- ls /\nbin ", "-- busybox\nBusyBox v"} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("make demo doesn't show %q:\n%s", want, tail(string(out)))
 		}
+	}
+}
+
+// TestDocumentedConfigurations validates the configurations in documents:
+// the ```hcl blocks with a toolchain and an export.
+func TestDocumentedConfigurations(t *testing.T) {
+	t.Parallel()
+	documents, err := filepath.Glob("README*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = filepath.WalkDir("docs", func(path string, d fs.DirEntry, err error) error {
+		if filepath.Ext(path) == ".md" {
+			documents = append(documents, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	complete := regexp.MustCompile(`(?ms)^toolchain ".*^export "`)
+	validated := 0
+	for _, document := range documents {
+		for _, block := range blocks(t, document, "hcl") {
+			if !complete.MatchString(block) {
+				continue
+			}
+			validated++
+			if r := validate(t, block); r.code != 0 {
+				t.Errorf("%s: exit code %d\n%s%s", document, r.code, block, r.stderr)
+			}
+		}
+	}
+	if validated == 0 {
+		t.Error("no document has a configuration")
+	}
+}
+
+// unreadable is how mkmini says that a file or folder isn't there.
+var unreadable = regexp.MustCompile(`(The folder )?"([^"\n]+)"\s+can't\s+be\s+read`)
+
+// validate validates a configuration. The files that it names are made, as it
+// asks for them.
+func validate(t *testing.T, config string) result {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "x.hcl"), []byte(config), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		r := command{args: []string{"validate", "-c", "x.hcl"}, dir: dir}.run(t)
+		missing := unreadable.FindStringSubmatch(r.stderr)
+		if r.code == 0 || missing == nil || filepath.IsAbs(missing[2]) {
+			return r
+		}
+		path := filepath.Join(dir, missing[2])
+		if missing[1] != "" {
+			path = filepath.Join(path, "file")
+		}
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		// Once only: what is there and still can't be read is an error.
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL, 0o666)
+		if err != nil {
+			return r
+		}
+		f.Close()
 	}
 }
 

@@ -11,8 +11,9 @@ import (
 
 // Engine is a docker engine of the test's own, without a network.
 type Engine struct {
+	// Host is its address, as DOCKER_HOST has it.
+	Host   string
 	client string
-	host   string
 }
 
 // Docker starts a docker engine whose images and containers are gone when the
@@ -29,13 +30,13 @@ func Docker(t testing.TB) *Engine {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	e := &Engine{client: client, host: "unix://" + filepath.Join(dir, "sock")}
+	e := &Engine{client: client, Host: "unix://" + filepath.Join(dir, "sock")}
 	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	cmd := exec.Command(dockerd, "--iptables=false", "--bridge=none", "--host", e.host,
+	cmd := exec.Command(dockerd, "--iptables=false", "--bridge=none", "--host", e.Host,
 		"--data-root", filepath.Join(dir, "data"), "--exec-root", filepath.Join(dir, "exec"),
 		"--pidfile", filepath.Join(dir, "pid"))
 	cmd.Stdout, cmd.Stderr = log, log
@@ -50,7 +51,7 @@ func Docker(t testing.TB) *Engine {
 func (e *Engine) wait(t testing.TB, log string) {
 	t.Helper()
 	for range 300 {
-		if exec.CommandContext(t.Context(), e.client, "--host", e.host, "version").Run() == nil {
+		if exec.CommandContext(t.Context(), e.client, "--host", e.Host, "version").Run() == nil {
 			return
 		}
 		time.Sleep(100 * time.Millisecond)
@@ -63,5 +64,5 @@ func (e *Engine) wait(t testing.TB, log string) {
 // test fails if it fails.
 func (e *Engine) Run(t testing.TB, args ...string) string {
 	t.Helper()
-	return Output(t, e.client, append([]string{"--host", e.host}, args...)...)
+	return Output(t, e.client, append([]string{"--host", e.Host}, args...)...)
 }

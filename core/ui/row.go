@@ -22,7 +22,7 @@ type row struct {
 	now    func() time.Time
 	bar    *mpb.Bar
 	tasks  []task
-	meter  mpb.BarFiller
+	style  mpb.BarFillerBuilder
 	// shown and widths are all that drawing reads: it happens on another
 	// goroutine, which must never wait for the one that handles events.
 	shown  atomic.Pointer[task]
@@ -46,7 +46,7 @@ func newRow(arch string, screen Screen, now func() time.Time) *row {
 	style := mpb.BarStyle().Padding(" ").
 		FillerMeta(func(s string) string { return screen.paint(cyan, s) }).
 		TipMeta(func(s string) string { return screen.paint(cyan, s) })
-	r := &row{arch: archName(arch), screen: screen, now: now, meter: style.Build()}
+	r := &row{arch: archName(arch), screen: screen, now: now, style: style}
 	r.shown.Store(&task{})
 	r.widths.Store(&widths{})
 	return r
@@ -133,7 +133,9 @@ func (r *row) middle(t task, room int) string {
 	var b bytes.Buffer
 	done := min(max(t.done, 0), t.total)
 	stat := decor.Statistics{AvailableWidth: room, Total: int64(t.total), Current: int64(done), Completed: done == t.total}
-	if err := r.meter.Fill(&b, stat); err != nil {
+	// A filler counts its frames, and a bar that was taken away may still be
+	// drawing its last one while the next is there: each frame has its own.
+	if err := r.style.Build().Fill(&b, stat); err != nil {
 		return pad("", room)
 	}
 	return b.String()

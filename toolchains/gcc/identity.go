@@ -18,6 +18,13 @@ import (
 // identity asks a compiler who it is. The first finding is a failure named
 // "runs" if it doesn't answer.
 func (p *probe) identity(ctx context.Context) (version, target finding) {
+	if !plain(p.cc) || !plain(p.pre) {
+		return fail("runs", p.cc, sdk.Diagnostic{
+			Summary: "Compiler's folder has an unusable name",
+			Detail:  fmt.Sprintf("%q holds a blank or another character that busybox's makefiles can't pass on.", p.cc),
+			Remedy:  "Rename the folder, or point to it through a symlink with a plain name.",
+		}), finding{}
+	}
 	// A second -dump option is ignored, so old compilers, whose -dumpversion
 	// is complete, answer it and new ones the first.
 	number, err := p.output(ctx, p.cc, "-dumpfullversion", "-dumpversion")

@@ -74,6 +74,7 @@ func TestProbeRefuses(t *testing.T) {
 		{name: "not executable", prefix: file(t, []byte("#!/bin/sh\n"), 0o644), want: []string{"runs"}, detail: "may not be executed", remedy: "chmod"},
 		{name: "for another host", prefix: file(t, foreign, 0o755), want: []string{"runs"}, detail: "machine 0x9916", remedy: "runs on"},
 		{name: "interpreter missing", prefix: file(t, []byte("#!/absent/sh\n"), 0o755), want: []string{"runs"}, detail: "dynamic linker", remedy: "Install"},
+		{name: "blank in its name", prefix: "/opt/my gcc/bin/", want: []string{"runs"}, detail: "holds a blank", remedy: "symlink"},
 		{name: "fails", prefix: wrapper(t, cc, "echo no licence >&2; exit 3"), want: []string{"runs"}, detail: "exit status 3"},
 		{name: "other target", prefix: wrapper(t, cc, "case $1 in -dumpmachine) echo alpha-linux-gnu; exit;; esac"), want: []string{"target"},
 			info:   func(i *sdk.ToolchainInfo) { i.Lookalikes = map[string]string{"alpha-*": "An Alpha is another."} },
