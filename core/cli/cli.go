@@ -128,7 +128,7 @@ it as docker and OCI images, archives and initramfs: the same bytes each time.
 	a.buildFlags(root)
 	root.AddCommand(a.buildCommand(), a.planCommand(), a.validateCommand(), a.fmtCommand(), a.versionCommand(),
 		a.lockCommand(), a.fetchCommand(), a.gcCommand())
-	root.AddCommand(a.archCommand(), a.doctorCommand(), a.toolchainCommand())
+	root.AddCommand(a.archCommand(), a.doctorCommand(), a.toolchainCommand(), a.pluginCommand())
 	return root
 }
 
