@@ -67,6 +67,19 @@ func TestConvertersRoundTrip(t *testing.T) {
 	t.Run("ProbeRequest", func(t *testing.T) {
 		roundTrip(t, func(*ProbeRequest) {}, probeRequestToProto, probeRequestFromProto)
 	})
+	t.Run("PatchesRequest", func(t *testing.T) {
+		roundTrip(t, func(*PatchesRequest) {}, patchesRequestToProto, patchesRequestFromProto)
+	})
+	t.Run("EmulatorRequest", func(t *testing.T) {
+		roundTrip(t, func(*EmulatorRequest) {}, emulatorRequestToProto, emulatorRequestFromProto)
+	})
+	t.Run("EmulatorResult", func(t *testing.T) {
+		roundTrip(t, func(*EmulatorResult) {}, emulatorResultToProto, emulatorResultFromProto)
+	})
+	t.Run("ValidateRequest", func(t *testing.T) {
+		to := func(r ValidateRequest) *pluginv1.ValidateRequest { return validateRequestToProto(KindToolchain, r) }
+		roundTrip(t, func(*ValidateRequest) {}, to, validateRequestFromProto)
+	})
 	t.Run("Compiler", func(t *testing.T) {
 		roundTrip(t, func(*Compiler) {}, compilerToProto, compilerFromProto)
 	})

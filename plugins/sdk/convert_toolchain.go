@@ -70,6 +70,7 @@ func probeRequestToProto(r ProbeRequest) *pluginv1.ProbeRequest {
 		Prefix:         r.Prefix,
 		AttributesJson: r.Attributes,
 		Libc:           r.Libc,
+		Emulator:       r.Emulator,
 		WorkDir:        r.WorkDir,
 	}
 }
@@ -80,6 +81,7 @@ func probeRequestFromProto(r *pluginv1.ProbeRequest) ProbeRequest {
 		Prefix:     r.GetPrefix(),
 		Attributes: rawJSON(r.GetAttributesJson()),
 		Libc:       r.GetLibc(),
+		Emulator:   r.GetEmulator(),
 		WorkDir:    r.GetWorkDir(),
 	}
 }

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// Exporter writes root file systems in the formats that people ship.
+// Exporter writes root file systems in the formats that people ship. It may be
+// a [Validator] beside.
 type Exporter interface {
 	// Describe returns the same data on every call, and does no work.
 	Describe(ctx context.Context) (ExporterInfo, error)

@@ -18,7 +18,11 @@ type Manifest struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
 	// Protocols are the versions of mkmini's plugin protocol it speaks.
-	Protocols []int          `json:"protocols"`
+	Protocols []int `json:"protocols"`
+	// Abilities name the optional interfaces that it implements, sorted:
+	// [AbilityPatches] and so on. [LibcBuilder] is told by
+	// [ToolchainInfo.Musl].
+	Abilities []string       `json:"abilities,omitempty"`
 	Toolchain *ToolchainInfo `json:"toolchain,omitempty"`
 	Exporter  *ExporterInfo  `json:"exporter,omitempty"`
 }

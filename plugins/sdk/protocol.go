@@ -103,5 +103,5 @@ func (p *exporterPlugin) GRPCServer(_ *plugin.GRPCBroker, s *grpc.Server) error 
 }
 
 func (p *exporterPlugin) GRPCClient(_ context.Context, _ *plugin.GRPCBroker, conn *grpc.ClientConn) (any, error) {
-	return &exporterClient{rpc: pluginv1.NewExporterClient(conn), caller: newCaller(conn)}, nil
+	return newExporterClient(conn), nil
 }

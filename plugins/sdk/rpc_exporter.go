@@ -56,11 +56,27 @@ func (s *exporterServer) Export(req *pluginv1.ExportRequest, stream grpc.ServerS
 
 // exporterClient is an Exporter in the host.
 type exporterClient struct {
-	rpc    pluginv1.ExporterClient
-	caller caller
+	rpc       pluginv1.ExporterClient
+	caller    caller
+	abilities abilityClient
 }
 
-var _ Exporter = (*exporterClient)(nil)
+var (
+	_ Exporter  = (*exporterClient)(nil)
+	_ Validator = (*exporterClient)(nil)
+)
+
+func newExporterClient(conn *grpc.ClientConn) *exporterClient {
+	return &exporterClient{
+		rpc: pluginv1.NewExporterClient(conn), caller: newCaller(conn),
+		abilities: newAbilityClient(conn, KindExporter),
+	}
+}
+
+// Validate accepts everything if the plugin is no [Validator].
+func (c *exporterClient) Validate(ctx context.Context, req ValidateRequest) error {
+	return c.abilities.Validate(ctx, req)
+}
 
 func (c *exporterClient) Describe(ctx context.Context) (info ExporterInfo, err error) {
 	err = c.caller.run(ctx, func(ctx context.Context) error {

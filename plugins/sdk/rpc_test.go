@@ -69,7 +69,7 @@ func connect(t *testing.T, s stand) (Toolchain, Exporter, *calls) {
 	}
 	t.Cleanup(func() { conn.Close() })
 	return newToolchainClient(conn),
-		&exporterClient{rpc: pluginv1.NewExporterClient(conn), caller: newCaller(conn)}, running
+		newExporterClient(conn), running
 }
 
 func TestCalls(t *testing.T) {

@@ -77,6 +77,7 @@ type toolchainClient struct {
 	rpc    pluginv1.ToolchainClient
 	libc   pluginv1.LibcBuilderClient
 	caller caller
+	abilityClient
 }
 
 var _ Toolchain = (*toolchainClient)(nil)
@@ -84,6 +85,7 @@ var _ Toolchain = (*toolchainClient)(nil)
 func newToolchainClient(conn *grpc.ClientConn) *toolchainClient {
 	return &toolchainClient{
 		rpc: pluginv1.NewToolchainClient(conn), libc: pluginv1.NewLibcBuilderClient(conn), caller: newCaller(conn),
+		abilityClient: newAbilityClient(conn, KindToolchain),
 	}
 }
 

@@ -55,7 +55,7 @@ func ServeArgs(p Plugin, args []string) int {
 
 // Manifest returns what `describe` prints.
 func (p Plugin) Manifest(ctx context.Context) (Manifest, error) {
-	m := Manifest{Name: p.Name, Version: p.Version, Protocols: ProtocolVersions()}
+	m := Manifest{Name: p.Name, Version: p.Version, Protocols: ProtocolVersions(), Abilities: p.abilities()}
 	if p.Toolchain == nil && p.Exporter == nil {
 		return m, errors.New("describe plugin " + p.Name + ": it has neither a toolchain nor an exporter")
 	}
@@ -114,7 +114,7 @@ func serve(p Plugin) int {
 	// logger made now keeps the real one, which still works after a crash.
 	logger := hclog.New(&hclog.LoggerOptions{Name: p.Name, Level: hclog.Warn, Output: os.Stderr, JSONFormat: true})
 
-	s := &server{calls: newCalls()}
+	s := &server{plugin: p, calls: newCalls()}
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM)
 	go func() {
@@ -139,7 +139,8 @@ func serve(p Plugin) int {
 
 // server is the gRPC server of a plugin process.
 type server struct {
-	calls *calls
+	plugin Plugin
+	calls  *calls
 
 	mu         sync.Mutex
 	grpc       *grpc.Server
@@ -152,6 +153,7 @@ func (s *server) start(opts []grpc.ServerOption) *grpc.Server {
 	defer s.mu.Unlock()
 	s.grpc = grpc.NewServer(append(opts, grpc.MaxRecvMsgSize(maxMessage))...)
 	pluginv1.RegisterCallsServer(s.grpc, s.calls)
+	registerAbilities(s.grpc, s.plugin, s.calls)
 	return s.grpc
 }
 

@@ -7,7 +7,9 @@ import (
 )
 
 // Toolchain knows one architecture: what its compilers are called, whether
-// one of them is any good, and how to compile busybox with it.
+// one of them is any good, and how to compile busybox with it. What it may do
+// beside are the interfaces [LibcBuilder], [Patcher], [EmulatorFinder],
+// [Booter] and [Validator].
 type Toolchain interface {
 	// Describe returns the same data on every call, and does no work.
 	Describe(ctx context.Context) (ToolchainInfo, error)
@@ -15,9 +17,7 @@ type Toolchain interface {
 	// [Diagnostics] error, with which the facts that were found out come all
 	// the same; remarks on a usable one are facts with a status.
 	Probe(ctx context.Context, req ProbeRequest) (Compiler, error)
-	// Build configures and compiles busybox out of tree, and installs it
-	// below req.OutDir. What the user can mend is a [Diagnostics] error.
-	Build(ctx context.Context, req BuildRequest, progress Progress) (BuildResult, error)
+	Builder
 }
 
 // ToolchainInfo describes an architecture. It is plain data: an architecture
@@ -134,6 +134,9 @@ type ProbeRequest struct {
 	// Libc is the absolute path of a C library that [LibcBuilder] made for
 	// this compiler, to be used in place of its own; empty if there is none.
 	Libc string
+	// Emulator is the command that [EmulatorFinder] named, which runs what the
+	// compiler makes; empty if there is none.
+	Emulator []string
 	// WorkDir is an empty folder for the plugin's use, removed afterwards.
 	WorkDir string
 }

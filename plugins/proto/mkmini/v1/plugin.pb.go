@@ -1000,7 +1000,9 @@ type ProbeRequest struct {
 	AttributesJson []byte `protobuf:"bytes,3,opt,name=attributes_json,json=attributesJson,proto3" json:"attributes_json,omitempty"`
 	WorkDir        string `protobuf:"bytes,4,opt,name=work_dir,json=workDir,proto3" json:"work_dir,omitempty"`
 	// The folder of a C library in place of the compiler's own.
-	Libc          string `protobuf:"bytes,5,opt,name=libc,proto3" json:"libc,omitempty"`
+	Libc string `protobuf:"bytes,5,opt,name=libc,proto3" json:"libc,omitempty"`
+	// What the plugin's service Emulation named; empty if it has none.
+	Emulator      []string `protobuf:"bytes,6,rep,name=emulator,proto3" json:"emulator,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1068,6 +1070,13 @@ func (x *ProbeRequest) GetLibc() string {
 		return x.Libc
 	}
 	return ""
+}
+
+func (x *ProbeRequest) GetEmulator() []string {
+	if x != nil {
+		return x.Emulator
+	}
+	return nil
 }
 
 type ProbeResponse struct {
@@ -2496,6 +2505,489 @@ func (x *Artifact) GetRun() []string {
 	return nil
 }
 
+type PatchesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A JSON object, complete with defaults.
+	AttributesJson []byte `protobuf:"bytes,1,opt,name=attributes_json,json=attributesJson,proto3" json:"attributes_json,omitempty"`
+	// "busybox" or "musl".
+	Name          string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Version       string `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
+	OutDir        string `protobuf:"bytes,4,opt,name=out_dir,json=outDir,proto3" json:"out_dir,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PatchesRequest) Reset() {
+	*x = PatchesRequest{}
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PatchesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PatchesRequest) ProtoMessage() {}
+
+func (x *PatchesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PatchesRequest.ProtoReflect.Descriptor instead.
+func (*PatchesRequest) Descriptor() ([]byte, []int) {
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *PatchesRequest) GetAttributesJson() []byte {
+	if x != nil {
+		return x.AttributesJson
+	}
+	return nil
+}
+
+func (x *PatchesRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *PatchesRequest) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *PatchesRequest) GetOutDir() string {
+	if x != nil {
+		return x.OutDir
+	}
+	return ""
+}
+
+type PatchesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Unified diffs relative to out_dir, in the order they are applied.
+	Files []string `protobuf:"bytes,1,rep,name=files,proto3" json:"files,omitempty"`
+	// Set if it did not succeed.
+	Failure       *Failure `protobuf:"bytes,2,opt,name=failure,proto3" json:"failure,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PatchesResponse) Reset() {
+	*x = PatchesResponse{}
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PatchesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PatchesResponse) ProtoMessage() {}
+
+func (x *PatchesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PatchesResponse.ProtoReflect.Descriptor instead.
+func (*PatchesResponse) Descriptor() ([]byte, []int) {
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *PatchesResponse) GetFiles() []string {
+	if x != nil {
+		return x.Files
+	}
+	return nil
+}
+
+func (x *PatchesResponse) GetFailure() *Failure {
+	if x != nil {
+		return x.Failure
+	}
+	return nil
+}
+
+type EmulatorRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A JSON object, complete with defaults.
+	AttributesJson []byte `protobuf:"bytes,1,opt,name=attributes_json,json=attributesJson,proto3" json:"attributes_json,omitempty"`
+	// The compiler's absolute path.
+	Cc            string `protobuf:"bytes,2,opt,name=cc,proto3" json:"cc,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EmulatorRequest) Reset() {
+	*x = EmulatorRequest{}
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EmulatorRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EmulatorRequest) ProtoMessage() {}
+
+func (x *EmulatorRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EmulatorRequest.ProtoReflect.Descriptor instead.
+func (*EmulatorRequest) Descriptor() ([]byte, []int) {
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *EmulatorRequest) GetAttributesJson() []byte {
+	if x != nil {
+		return x.AttributesJson
+	}
+	return nil
+}
+
+func (x *EmulatorRequest) GetCc() string {
+	if x != nil {
+		return x.Cc
+	}
+	return ""
+}
+
+type EmulatorResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty if nothing here runs them.
+	Command []string `protobuf:"bytes,1,rep,name=command,proto3" json:"command,omitempty"`
+	// Absolute paths on which the answer depends; they need not exist.
+	Files []string `protobuf:"bytes,2,rep,name=files,proto3" json:"files,omitempty"`
+	// Set if it did not succeed.
+	Failure       *Failure `protobuf:"bytes,3,opt,name=failure,proto3" json:"failure,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EmulatorResponse) Reset() {
+	*x = EmulatorResponse{}
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EmulatorResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EmulatorResponse) ProtoMessage() {}
+
+func (x *EmulatorResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EmulatorResponse.ProtoReflect.Descriptor instead.
+func (*EmulatorResponse) Descriptor() ([]byte, []int) {
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *EmulatorResponse) GetCommand() []string {
+	if x != nil {
+		return x.Command
+	}
+	return nil
+}
+
+func (x *EmulatorResponse) GetFiles() []string {
+	if x != nil {
+		return x.Files
+	}
+	return nil
+}
+
+func (x *EmulatorResponse) GetFailure() *Failure {
+	if x != nil {
+		return x.Failure
+	}
+	return nil
+}
+
+type BootRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A JSON object, complete with defaults.
+	AttributesJson []byte `protobuf:"bytes,1,opt,name=attributes_json,json=attributesJson,proto3" json:"attributes_json,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *BootRequest) Reset() {
+	*x = BootRequest{}
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BootRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BootRequest) ProtoMessage() {}
+
+func (x *BootRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BootRequest.ProtoReflect.Descriptor instead.
+func (*BootRequest) Descriptor() ([]byte, []int) {
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *BootRequest) GetAttributesJson() []byte {
+	if x != nil {
+		return x.AttributesJson
+	}
+	return nil
+}
+
+type BootResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Absent if QEMU can't start it.
+	Boot *Boot `protobuf:"bytes,1,opt,name=boot,proto3" json:"boot,omitempty"`
+	// Set if it did not succeed.
+	Failure       *Failure `protobuf:"bytes,2,opt,name=failure,proto3" json:"failure,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BootResponse) Reset() {
+	*x = BootResponse{}
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BootResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BootResponse) ProtoMessage() {}
+
+func (x *BootResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BootResponse.ProtoReflect.Descriptor instead.
+func (*BootResponse) Descriptor() ([]byte, []int) {
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *BootResponse) GetBoot() *Boot {
+	if x != nil {
+		return x.Boot
+	}
+	return nil
+}
+
+func (x *BootResponse) GetFailure() *Failure {
+	if x != nil {
+		return x.Failure
+	}
+	return nil
+}
+
+type ValidateRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "toolchain" or "exporter": the block that it is about.
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// A JSON object, complete with defaults.
+	AttributesJson []byte `protobuf:"bytes,2,opt,name=attributes_json,json=attributesJson,proto3" json:"attributes_json,omitempty"`
+	// The system's name.
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// The architectures that the block is about.
+	Archs []string `protobuf:"bytes,4,rep,name=archs,proto3" json:"archs,omitempty"`
+	// For a toolchain, what is built with it: busybox's version, and "musl" or
+	// empty for the compiler's own.
+	Version       string `protobuf:"bytes,5,opt,name=version,proto3" json:"version,omitempty"`
+	Libc          string `protobuf:"bytes,6,opt,name=libc,proto3" json:"libc,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ValidateRequest) Reset() {
+	*x = ValidateRequest{}
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ValidateRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ValidateRequest) ProtoMessage() {}
+
+func (x *ValidateRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ValidateRequest.ProtoReflect.Descriptor instead.
+func (*ValidateRequest) Descriptor() ([]byte, []int) {
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *ValidateRequest) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *ValidateRequest) GetAttributesJson() []byte {
+	if x != nil {
+		return x.AttributesJson
+	}
+	return nil
+}
+
+func (x *ValidateRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ValidateRequest) GetArchs() []string {
+	if x != nil {
+		return x.Archs
+	}
+	return nil
+}
+
+func (x *ValidateRequest) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *ValidateRequest) GetLibc() string {
+	if x != nil {
+		return x.Libc
+	}
+	return ""
+}
+
+type ValidateResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Warnings; errors are in failure.
+	Warnings      []*Diagnostic `protobuf:"bytes,1,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	Failure       *Failure      `protobuf:"bytes,2,opt,name=failure,proto3" json:"failure,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ValidateResponse) Reset() {
+	*x = ValidateResponse{}
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ValidateResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ValidateResponse) ProtoMessage() {}
+
+func (x *ValidateResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ValidateResponse.ProtoReflect.Descriptor instead.
+func (*ValidateResponse) Descriptor() ([]byte, []int) {
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *ValidateResponse) GetWarnings() []*Diagnostic {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
+func (x *ValidateResponse) GetFailure() *Failure {
+	if x != nil {
+		return x.Failure
+	}
+	return nil
+}
+
 var File_mkmini_v1_plugin_proto protoreflect.FileDescriptor
 
 const file_mkmini_v1_plugin_proto_rawDesc = "" +
@@ -2584,13 +3076,14 @@ const file_mkmini_v1_plugin_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a=\n" +
 	"\x0fLookalikesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x8e\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xaa\x01\n" +
 	"\fProbeRequest\x12\x0e\n" +
 	"\x02cc\x18\x01 \x01(\tR\x02cc\x12\x16\n" +
 	"\x06prefix\x18\x02 \x01(\tR\x06prefix\x12'\n" +
 	"\x0fattributes_json\x18\x03 \x01(\fR\x0eattributesJson\x12\x19\n" +
 	"\bwork_dir\x18\x04 \x01(\tR\aworkDir\x12\x12\n" +
-	"\x04libc\x18\x05 \x01(\tR\x04libc\"\xc3\x01\n" +
+	"\x04libc\x18\x05 \x01(\tR\x04libc\x12\x1a\n" +
+	"\bemulator\x18\x06 \x03(\tR\bemulator\"\xc3\x01\n" +
 	"\rProbeResponse\x128\n" +
 	"\bcompiler\x18\x01 \x01(\v2\x1a.mkmini.plugin.v1.CompilerH\x00R\bcompiler\x125\n" +
 	"\afailure\x18\x02 \x01(\v2\x19.mkmini.plugin.v1.FailureH\x00R\afailure\x126\n" +
@@ -2702,7 +3195,37 @@ const file_mkmini_v1_plugin_proto_rawDesc = "" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x16\n" +
 	"\x06format\x18\x02 \x01(\tR\x06format\x12\x12\n" +
 	"\x04arch\x18\x03 \x01(\tR\x04arch\x12\x10\n" +
-	"\x03run\x18\x04 \x03(\tR\x03run*N\n" +
+	"\x03run\x18\x04 \x03(\tR\x03run\"\x80\x01\n" +
+	"\x0ePatchesRequest\x12'\n" +
+	"\x0fattributes_json\x18\x01 \x01(\fR\x0eattributesJson\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\tR\aversion\x12\x17\n" +
+	"\aout_dir\x18\x04 \x01(\tR\x06outDir\"\\\n" +
+	"\x0fPatchesResponse\x12\x14\n" +
+	"\x05files\x18\x01 \x03(\tR\x05files\x123\n" +
+	"\afailure\x18\x02 \x01(\v2\x19.mkmini.plugin.v1.FailureR\afailure\"J\n" +
+	"\x0fEmulatorRequest\x12'\n" +
+	"\x0fattributes_json\x18\x01 \x01(\fR\x0eattributesJson\x12\x0e\n" +
+	"\x02cc\x18\x02 \x01(\tR\x02cc\"w\n" +
+	"\x10EmulatorResponse\x12\x18\n" +
+	"\acommand\x18\x01 \x03(\tR\acommand\x12\x14\n" +
+	"\x05files\x18\x02 \x03(\tR\x05files\x123\n" +
+	"\afailure\x18\x03 \x01(\v2\x19.mkmini.plugin.v1.FailureR\afailure\"6\n" +
+	"\vBootRequest\x12'\n" +
+	"\x0fattributes_json\x18\x01 \x01(\fR\x0eattributesJson\"o\n" +
+	"\fBootResponse\x12*\n" +
+	"\x04boot\x18\x01 \x01(\v2\x16.mkmini.plugin.v1.BootR\x04boot\x123\n" +
+	"\afailure\x18\x02 \x01(\v2\x19.mkmini.plugin.v1.FailureR\afailure\"\xa6\x01\n" +
+	"\x0fValidateRequest\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12'\n" +
+	"\x0fattributes_json\x18\x02 \x01(\fR\x0eattributesJson\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\x14\n" +
+	"\x05archs\x18\x04 \x03(\tR\x05archs\x12\x18\n" +
+	"\aversion\x18\x05 \x01(\tR\aversion\x12\x12\n" +
+	"\x04libc\x18\x06 \x01(\tR\x04libc\"\x81\x01\n" +
+	"\x10ValidateResponse\x128\n" +
+	"\bwarnings\x18\x01 \x03(\v2\x1c.mkmini.plugin.v1.DiagnosticR\bwarnings\x123\n" +
+	"\afailure\x18\x02 \x01(\v2\x19.mkmini.plugin.v1.FailureR\afailure*N\n" +
 	"\bSeverity\x12\x18\n" +
 	"\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eSEVERITY_ERROR\x10\x01\x12\x14\n" +
@@ -2712,7 +3235,15 @@ const file_mkmini_v1_plugin_proto_rawDesc = "" +
 	"\x05Probe\x12\x1e.mkmini.plugin.v1.ProbeRequest\x1a\x1f.mkmini.plugin.v1.ProbeResponse\x12G\n" +
 	"\x05Build\x12\x1e.mkmini.plugin.v1.BuildRequest\x1a\x1c.mkmini.plugin.v1.BuildEvent0\x012X\n" +
 	"\vLibcBuilder\x12I\n" +
-	"\tBuildLibc\x12\x1d.mkmini.plugin.v1.LibcRequest\x1a\x1b.mkmini.plugin.v1.LibcEvent0\x012\xb9\x01\n" +
+	"\tBuildLibc\x12\x1d.mkmini.plugin.v1.LibcRequest\x1a\x1b.mkmini.plugin.v1.LibcEvent0\x012Y\n" +
+	"\aPatcher\x12N\n" +
+	"\aPatches\x12 .mkmini.plugin.v1.PatchesRequest\x1a!.mkmini.plugin.v1.PatchesResponse2^\n" +
+	"\tEmulation\x12Q\n" +
+	"\bEmulator\x12!.mkmini.plugin.v1.EmulatorRequest\x1a\".mkmini.plugin.v1.EmulatorResponse2O\n" +
+	"\x06Booter\x12E\n" +
+	"\x04Boot\x12\x1d.mkmini.plugin.v1.BootRequest\x1a\x1e.mkmini.plugin.v1.BootResponse2^\n" +
+	"\tValidator\x12Q\n" +
+	"\bValidate\x12!.mkmini.plugin.v1.ValidateRequest\x1a\".mkmini.plugin.v1.ValidateResponse2\xb9\x01\n" +
 	"\bExporter\x12a\n" +
 	"\bDescribe\x12).mkmini.plugin.v1.DescribeExporterRequest\x1a*.mkmini.plugin.v1.DescribeExporterResponse\x12J\n" +
 	"\x06Export\x12\x1f.mkmini.plugin.v1.ExportRequest\x1a\x1d.mkmini.plugin.v1.ExportEvent0\x012N\n" +
@@ -2732,7 +3263,7 @@ func file_mkmini_v1_plugin_proto_rawDescGZIP() []byte {
 }
 
 var file_mkmini_v1_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_mkmini_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_mkmini_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
 var file_mkmini_v1_plugin_proto_goTypes = []any{
 	(Severity)(0),                     // 0: mkmini.plugin.v1.Severity
 	(*WaitRequest)(nil),               // 1: mkmini.plugin.v1.WaitRequest
@@ -2765,9 +3296,17 @@ var file_mkmini_v1_plugin_proto_goTypes = []any{
 	(*ExportEvent)(nil),               // 28: mkmini.plugin.v1.ExportEvent
 	(*ExportResult)(nil),              // 29: mkmini.plugin.v1.ExportResult
 	(*Artifact)(nil),                  // 30: mkmini.plugin.v1.Artifact
-	nil,                               // 31: mkmini.plugin.v1.ToolchainInfo.SettingsEntry
-	nil,                               // 32: mkmini.plugin.v1.ToolchainInfo.LookalikesEntry
-	nil,                               // 33: mkmini.plugin.v1.BuildRequest.SetEntry
+	(*PatchesRequest)(nil),            // 31: mkmini.plugin.v1.PatchesRequest
+	(*PatchesResponse)(nil),           // 32: mkmini.plugin.v1.PatchesResponse
+	(*EmulatorRequest)(nil),           // 33: mkmini.plugin.v1.EmulatorRequest
+	(*EmulatorResponse)(nil),          // 34: mkmini.plugin.v1.EmulatorResponse
+	(*BootRequest)(nil),               // 35: mkmini.plugin.v1.BootRequest
+	(*BootResponse)(nil),              // 36: mkmini.plugin.v1.BootResponse
+	(*ValidateRequest)(nil),           // 37: mkmini.plugin.v1.ValidateRequest
+	(*ValidateResponse)(nil),          // 38: mkmini.plugin.v1.ValidateResponse
+	nil,                               // 39: mkmini.plugin.v1.ToolchainInfo.SettingsEntry
+	nil,                               // 40: mkmini.plugin.v1.ToolchainInfo.LookalikesEntry
+	nil,                               // 41: mkmini.plugin.v1.BuildRequest.SetEntry
 }
 var file_mkmini_v1_plugin_proto_depIdxs = []int32{
 	4,  // 0: mkmini.plugin.v1.Failure.diagnostics:type_name -> mkmini.plugin.v1.Diagnostic
@@ -2776,16 +3315,16 @@ var file_mkmini_v1_plugin_proto_depIdxs = []int32{
 	3,  // 3: mkmini.plugin.v1.DescribeToolchainResponse.failure:type_name -> mkmini.plugin.v1.Failure
 	9,  // 4: mkmini.plugin.v1.ToolchainInfo.elf:type_name -> mkmini.plugin.v1.Elf
 	7,  // 5: mkmini.plugin.v1.ToolchainInfo.platform:type_name -> mkmini.plugin.v1.Platform
-	31, // 6: mkmini.plugin.v1.ToolchainInfo.settings:type_name -> mkmini.plugin.v1.ToolchainInfo.SettingsEntry
+	39, // 6: mkmini.plugin.v1.ToolchainInfo.settings:type_name -> mkmini.plugin.v1.ToolchainInfo.SettingsEntry
 	8,  // 7: mkmini.plugin.v1.ToolchainInfo.boot:type_name -> mkmini.plugin.v1.Boot
 	6,  // 8: mkmini.plugin.v1.ToolchainInfo.attributes:type_name -> mkmini.plugin.v1.Attribute
-	32, // 9: mkmini.plugin.v1.ToolchainInfo.lookalikes:type_name -> mkmini.plugin.v1.ToolchainInfo.LookalikesEntry
+	40, // 9: mkmini.plugin.v1.ToolchainInfo.lookalikes:type_name -> mkmini.plugin.v1.ToolchainInfo.LookalikesEntry
 	15, // 10: mkmini.plugin.v1.ProbeResponse.compiler:type_name -> mkmini.plugin.v1.Compiler
 	3,  // 11: mkmini.plugin.v1.ProbeResponse.failure:type_name -> mkmini.plugin.v1.Failure
 	15, // 12: mkmini.plugin.v1.ProbeResponse.examined:type_name -> mkmini.plugin.v1.Compiler
 	16, // 13: mkmini.plugin.v1.Compiler.facts:type_name -> mkmini.plugin.v1.Fact
 	15, // 14: mkmini.plugin.v1.BuildRequest.compiler:type_name -> mkmini.plugin.v1.Compiler
-	33, // 15: mkmini.plugin.v1.BuildRequest.set:type_name -> mkmini.plugin.v1.BuildRequest.SetEntry
+	41, // 15: mkmini.plugin.v1.BuildRequest.set:type_name -> mkmini.plugin.v1.BuildRequest.SetEntry
 	5,  // 16: mkmini.plugin.v1.BuildEvent.report:type_name -> mkmini.plugin.v1.Report
 	19, // 17: mkmini.plugin.v1.BuildEvent.result:type_name -> mkmini.plugin.v1.BuildResult
 	3,  // 18: mkmini.plugin.v1.BuildEvent.failure:type_name -> mkmini.plugin.v1.Failure
@@ -2808,25 +3347,39 @@ var file_mkmini_v1_plugin_proto_depIdxs = []int32{
 	3,  // 35: mkmini.plugin.v1.ExportEvent.failure:type_name -> mkmini.plugin.v1.Failure
 	30, // 36: mkmini.plugin.v1.ExportResult.artifacts:type_name -> mkmini.plugin.v1.Artifact
 	4,  // 37: mkmini.plugin.v1.ExportResult.warnings:type_name -> mkmini.plugin.v1.Diagnostic
-	10, // 38: mkmini.plugin.v1.Toolchain.Describe:input_type -> mkmini.plugin.v1.DescribeToolchainRequest
-	13, // 39: mkmini.plugin.v1.Toolchain.Probe:input_type -> mkmini.plugin.v1.ProbeRequest
-	17, // 40: mkmini.plugin.v1.Toolchain.Build:input_type -> mkmini.plugin.v1.BuildRequest
-	20, // 41: mkmini.plugin.v1.LibcBuilder.BuildLibc:input_type -> mkmini.plugin.v1.LibcRequest
-	23, // 42: mkmini.plugin.v1.Exporter.Describe:input_type -> mkmini.plugin.v1.DescribeExporterRequest
-	26, // 43: mkmini.plugin.v1.Exporter.Export:input_type -> mkmini.plugin.v1.ExportRequest
-	1,  // 44: mkmini.plugin.v1.Calls.Wait:input_type -> mkmini.plugin.v1.WaitRequest
-	11, // 45: mkmini.plugin.v1.Toolchain.Describe:output_type -> mkmini.plugin.v1.DescribeToolchainResponse
-	14, // 46: mkmini.plugin.v1.Toolchain.Probe:output_type -> mkmini.plugin.v1.ProbeResponse
-	18, // 47: mkmini.plugin.v1.Toolchain.Build:output_type -> mkmini.plugin.v1.BuildEvent
-	21, // 48: mkmini.plugin.v1.LibcBuilder.BuildLibc:output_type -> mkmini.plugin.v1.LibcEvent
-	24, // 49: mkmini.plugin.v1.Exporter.Describe:output_type -> mkmini.plugin.v1.DescribeExporterResponse
-	28, // 50: mkmini.plugin.v1.Exporter.Export:output_type -> mkmini.plugin.v1.ExportEvent
-	2,  // 51: mkmini.plugin.v1.Calls.Wait:output_type -> mkmini.plugin.v1.WaitResponse
-	45, // [45:52] is the sub-list for method output_type
-	38, // [38:45] is the sub-list for method input_type
-	38, // [38:38] is the sub-list for extension type_name
-	38, // [38:38] is the sub-list for extension extendee
-	0,  // [0:38] is the sub-list for field type_name
+	3,  // 38: mkmini.plugin.v1.PatchesResponse.failure:type_name -> mkmini.plugin.v1.Failure
+	3,  // 39: mkmini.plugin.v1.EmulatorResponse.failure:type_name -> mkmini.plugin.v1.Failure
+	8,  // 40: mkmini.plugin.v1.BootResponse.boot:type_name -> mkmini.plugin.v1.Boot
+	3,  // 41: mkmini.plugin.v1.BootResponse.failure:type_name -> mkmini.plugin.v1.Failure
+	4,  // 42: mkmini.plugin.v1.ValidateResponse.warnings:type_name -> mkmini.plugin.v1.Diagnostic
+	3,  // 43: mkmini.plugin.v1.ValidateResponse.failure:type_name -> mkmini.plugin.v1.Failure
+	10, // 44: mkmini.plugin.v1.Toolchain.Describe:input_type -> mkmini.plugin.v1.DescribeToolchainRequest
+	13, // 45: mkmini.plugin.v1.Toolchain.Probe:input_type -> mkmini.plugin.v1.ProbeRequest
+	17, // 46: mkmini.plugin.v1.Toolchain.Build:input_type -> mkmini.plugin.v1.BuildRequest
+	20, // 47: mkmini.plugin.v1.LibcBuilder.BuildLibc:input_type -> mkmini.plugin.v1.LibcRequest
+	31, // 48: mkmini.plugin.v1.Patcher.Patches:input_type -> mkmini.plugin.v1.PatchesRequest
+	33, // 49: mkmini.plugin.v1.Emulation.Emulator:input_type -> mkmini.plugin.v1.EmulatorRequest
+	35, // 50: mkmini.plugin.v1.Booter.Boot:input_type -> mkmini.plugin.v1.BootRequest
+	37, // 51: mkmini.plugin.v1.Validator.Validate:input_type -> mkmini.plugin.v1.ValidateRequest
+	23, // 52: mkmini.plugin.v1.Exporter.Describe:input_type -> mkmini.plugin.v1.DescribeExporterRequest
+	26, // 53: mkmini.plugin.v1.Exporter.Export:input_type -> mkmini.plugin.v1.ExportRequest
+	1,  // 54: mkmini.plugin.v1.Calls.Wait:input_type -> mkmini.plugin.v1.WaitRequest
+	11, // 55: mkmini.plugin.v1.Toolchain.Describe:output_type -> mkmini.plugin.v1.DescribeToolchainResponse
+	14, // 56: mkmini.plugin.v1.Toolchain.Probe:output_type -> mkmini.plugin.v1.ProbeResponse
+	18, // 57: mkmini.plugin.v1.Toolchain.Build:output_type -> mkmini.plugin.v1.BuildEvent
+	21, // 58: mkmini.plugin.v1.LibcBuilder.BuildLibc:output_type -> mkmini.plugin.v1.LibcEvent
+	32, // 59: mkmini.plugin.v1.Patcher.Patches:output_type -> mkmini.plugin.v1.PatchesResponse
+	34, // 60: mkmini.plugin.v1.Emulation.Emulator:output_type -> mkmini.plugin.v1.EmulatorResponse
+	36, // 61: mkmini.plugin.v1.Booter.Boot:output_type -> mkmini.plugin.v1.BootResponse
+	38, // 62: mkmini.plugin.v1.Validator.Validate:output_type -> mkmini.plugin.v1.ValidateResponse
+	24, // 63: mkmini.plugin.v1.Exporter.Describe:output_type -> mkmini.plugin.v1.DescribeExporterResponse
+	28, // 64: mkmini.plugin.v1.Exporter.Export:output_type -> mkmini.plugin.v1.ExportEvent
+	2,  // 65: mkmini.plugin.v1.Calls.Wait:output_type -> mkmini.plugin.v1.WaitResponse
+	55, // [55:66] is the sub-list for method output_type
+	44, // [44:55] is the sub-list for method input_type
+	44, // [44:44] is the sub-list for extension type_name
+	44, // [44:44] is the sub-list for extension extendee
+	0,  // [0:44] is the sub-list for field type_name
 }
 
 func init() { file_mkmini_v1_plugin_proto_init() }
@@ -2867,9 +3420,9 @@ func file_mkmini_v1_plugin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mkmini_v1_plugin_proto_rawDesc), len(file_mkmini_v1_plugin_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   33,
+			NumMessages:   41,
 			NumExtensions: 0,
-			NumServices:   4,
+			NumServices:   8,
 		},
 		GoTypes:           file_mkmini_v1_plugin_proto_goTypes,
 		DependencyIndexes: file_mkmini_v1_plugin_proto_depIdxs,

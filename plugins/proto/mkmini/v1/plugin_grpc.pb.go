@@ -341,6 +341,440 @@ var LibcBuilder_ServiceDesc = grpc.ServiceDesc{
 }
 
 const (
+	Patcher_Patches_FullMethodName = "/mkmini.plugin.v1.Patcher/Patches"
+)
+
+// PatcherClient is the client API for Patcher service.
+//
+// For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// Patcher is an ability of a Toolchain: to change the sources it builds.
+type PatcherClient interface {
+	// Patches writes patches into out_dir. mkmini applies them to a copy of the
+	// source.
+	Patches(ctx context.Context, in *PatchesRequest, opts ...grpc.CallOption) (*PatchesResponse, error)
+}
+
+type patcherClient struct {
+	cc grpc.ClientConnInterface
+}
+
+func NewPatcherClient(cc grpc.ClientConnInterface) PatcherClient {
+	return &patcherClient{cc}
+}
+
+func (c *patcherClient) Patches(ctx context.Context, in *PatchesRequest, opts ...grpc.CallOption) (*PatchesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PatchesResponse)
+	err := c.cc.Invoke(ctx, Patcher_Patches_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// PatcherServer is the server API for Patcher service.
+// All implementations must embed UnimplementedPatcherServer
+// for forward compatibility.
+//
+// Patcher is an ability of a Toolchain: to change the sources it builds.
+type PatcherServer interface {
+	// Patches writes patches into out_dir. mkmini applies them to a copy of the
+	// source.
+	Patches(context.Context, *PatchesRequest) (*PatchesResponse, error)
+	mustEmbedUnimplementedPatcherServer()
+}
+
+// UnimplementedPatcherServer must be embedded to have
+// forward compatible implementations.
+//
+// NOTE: this should be embedded by value instead of pointer to avoid a nil
+// pointer dereference when methods are called.
+type UnimplementedPatcherServer struct{}
+
+func (UnimplementedPatcherServer) Patches(context.Context, *PatchesRequest) (*PatchesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Patches not implemented")
+}
+func (UnimplementedPatcherServer) mustEmbedUnimplementedPatcherServer() {}
+func (UnimplementedPatcherServer) testEmbeddedByValue()                 {}
+
+// UnsafePatcherServer may be embedded to opt out of forward compatibility for this service.
+// Use of this interface is not recommended, as added methods to PatcherServer will
+// result in compilation errors.
+type UnsafePatcherServer interface {
+	mustEmbedUnimplementedPatcherServer()
+}
+
+func RegisterPatcherServer(s grpc.ServiceRegistrar, srv PatcherServer) {
+	// If the following call panics, it indicates UnimplementedPatcherServer was
+	// embedded by pointer and is nil.  This will cause panics if an
+	// unimplemented method is ever invoked, so we test this at initialization
+	// time to prevent it from happening at runtime later due to I/O.
+	if t, ok := srv.(interface{ testEmbeddedByValue() }); ok {
+		t.testEmbeddedByValue()
+	}
+	s.RegisterService(&Patcher_ServiceDesc, srv)
+}
+
+func _Patcher_Patches_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PatchesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PatcherServer).Patches(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Patcher_Patches_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PatcherServer).Patches(ctx, req.(*PatchesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+// Patcher_ServiceDesc is the grpc.ServiceDesc for Patcher service.
+// It's only intended for direct use with grpc.RegisterService,
+// and not to be introspected or modified (even as a copy)
+var Patcher_ServiceDesc = grpc.ServiceDesc{
+	ServiceName: "mkmini.plugin.v1.Patcher",
+	HandlerType: (*PatcherServer)(nil),
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "Patches",
+			Handler:    _Patcher_Patches_Handler,
+		},
+	},
+	Streams:  []grpc.StreamDesc{},
+	Metadata: "mkmini/v1/plugin.proto",
+}
+
+const (
+	Emulation_Emulator_FullMethodName = "/mkmini.plugin.v1.Emulation/Emulator"
+)
+
+// EmulationClient is the client API for Emulation service.
+//
+// For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// Emulation is an ability of a Toolchain: to name what runs the executables of
+// its architecture on this machine.
+type EmulationClient interface {
+	Emulator(ctx context.Context, in *EmulatorRequest, opts ...grpc.CallOption) (*EmulatorResponse, error)
+}
+
+type emulationClient struct {
+	cc grpc.ClientConnInterface
+}
+
+func NewEmulationClient(cc grpc.ClientConnInterface) EmulationClient {
+	return &emulationClient{cc}
+}
+
+func (c *emulationClient) Emulator(ctx context.Context, in *EmulatorRequest, opts ...grpc.CallOption) (*EmulatorResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(EmulatorResponse)
+	err := c.cc.Invoke(ctx, Emulation_Emulator_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// EmulationServer is the server API for Emulation service.
+// All implementations must embed UnimplementedEmulationServer
+// for forward compatibility.
+//
+// Emulation is an ability of a Toolchain: to name what runs the executables of
+// its architecture on this machine.
+type EmulationServer interface {
+	Emulator(context.Context, *EmulatorRequest) (*EmulatorResponse, error)
+	mustEmbedUnimplementedEmulationServer()
+}
+
+// UnimplementedEmulationServer must be embedded to have
+// forward compatible implementations.
+//
+// NOTE: this should be embedded by value instead of pointer to avoid a nil
+// pointer dereference when methods are called.
+type UnimplementedEmulationServer struct{}
+
+func (UnimplementedEmulationServer) Emulator(context.Context, *EmulatorRequest) (*EmulatorResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Emulator not implemented")
+}
+func (UnimplementedEmulationServer) mustEmbedUnimplementedEmulationServer() {}
+func (UnimplementedEmulationServer) testEmbeddedByValue()                   {}
+
+// UnsafeEmulationServer may be embedded to opt out of forward compatibility for this service.
+// Use of this interface is not recommended, as added methods to EmulationServer will
+// result in compilation errors.
+type UnsafeEmulationServer interface {
+	mustEmbedUnimplementedEmulationServer()
+}
+
+func RegisterEmulationServer(s grpc.ServiceRegistrar, srv EmulationServer) {
+	// If the following call panics, it indicates UnimplementedEmulationServer was
+	// embedded by pointer and is nil.  This will cause panics if an
+	// unimplemented method is ever invoked, so we test this at initialization
+	// time to prevent it from happening at runtime later due to I/O.
+	if t, ok := srv.(interface{ testEmbeddedByValue() }); ok {
+		t.testEmbeddedByValue()
+	}
+	s.RegisterService(&Emulation_ServiceDesc, srv)
+}
+
+func _Emulation_Emulator_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(EmulatorRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EmulationServer).Emulator(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Emulation_Emulator_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EmulationServer).Emulator(ctx, req.(*EmulatorRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+// Emulation_ServiceDesc is the grpc.ServiceDesc for Emulation service.
+// It's only intended for direct use with grpc.RegisterService,
+// and not to be introspected or modified (even as a copy)
+var Emulation_ServiceDesc = grpc.ServiceDesc{
+	ServiceName: "mkmini.plugin.v1.Emulation",
+	HandlerType: (*EmulationServer)(nil),
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "Emulator",
+			Handler:    _Emulation_Emulator_Handler,
+		},
+	},
+	Streams:  []grpc.StreamDesc{},
+	Metadata: "mkmini/v1/plugin.proto",
+}
+
+const (
+	Booter_Boot_FullMethodName = "/mkmini.plugin.v1.Booter/Boot"
+)
+
+// BooterClient is the client API for Booter service.
+//
+// For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// Booter is an ability of a Toolchain: to say by the block's attributes how
+// QEMU starts a system.
+type BooterClient interface {
+	Boot(ctx context.Context, in *BootRequest, opts ...grpc.CallOption) (*BootResponse, error)
+}
+
+type booterClient struct {
+	cc grpc.ClientConnInterface
+}
+
+func NewBooterClient(cc grpc.ClientConnInterface) BooterClient {
+	return &booterClient{cc}
+}
+
+func (c *booterClient) Boot(ctx context.Context, in *BootRequest, opts ...grpc.CallOption) (*BootResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(BootResponse)
+	err := c.cc.Invoke(ctx, Booter_Boot_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// BooterServer is the server API for Booter service.
+// All implementations must embed UnimplementedBooterServer
+// for forward compatibility.
+//
+// Booter is an ability of a Toolchain: to say by the block's attributes how
+// QEMU starts a system.
+type BooterServer interface {
+	Boot(context.Context, *BootRequest) (*BootResponse, error)
+	mustEmbedUnimplementedBooterServer()
+}
+
+// UnimplementedBooterServer must be embedded to have
+// forward compatible implementations.
+//
+// NOTE: this should be embedded by value instead of pointer to avoid a nil
+// pointer dereference when methods are called.
+type UnimplementedBooterServer struct{}
+
+func (UnimplementedBooterServer) Boot(context.Context, *BootRequest) (*BootResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Boot not implemented")
+}
+func (UnimplementedBooterServer) mustEmbedUnimplementedBooterServer() {}
+func (UnimplementedBooterServer) testEmbeddedByValue()                {}
+
+// UnsafeBooterServer may be embedded to opt out of forward compatibility for this service.
+// Use of this interface is not recommended, as added methods to BooterServer will
+// result in compilation errors.
+type UnsafeBooterServer interface {
+	mustEmbedUnimplementedBooterServer()
+}
+
+func RegisterBooterServer(s grpc.ServiceRegistrar, srv BooterServer) {
+	// If the following call panics, it indicates UnimplementedBooterServer was
+	// embedded by pointer and is nil.  This will cause panics if an
+	// unimplemented method is ever invoked, so we test this at initialization
+	// time to prevent it from happening at runtime later due to I/O.
+	if t, ok := srv.(interface{ testEmbeddedByValue() }); ok {
+		t.testEmbeddedByValue()
+	}
+	s.RegisterService(&Booter_ServiceDesc, srv)
+}
+
+func _Booter_Boot_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(BootRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(BooterServer).Boot(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Booter_Boot_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(BooterServer).Boot(ctx, req.(*BootRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+// Booter_ServiceDesc is the grpc.ServiceDesc for Booter service.
+// It's only intended for direct use with grpc.RegisterService,
+// and not to be introspected or modified (even as a copy)
+var Booter_ServiceDesc = grpc.ServiceDesc{
+	ServiceName: "mkmini.plugin.v1.Booter",
+	HandlerType: (*BooterServer)(nil),
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "Boot",
+			Handler:    _Booter_Boot_Handler,
+		},
+	},
+	Streams:  []grpc.StreamDesc{},
+	Metadata: "mkmini/v1/plugin.proto",
+}
+
+const (
+	Validator_Validate_FullMethodName = "/mkmini.plugin.v1.Validator/Validate"
+)
+
+// ValidatorClient is the client API for Validator service.
+//
+// For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// Validator is an ability of a Toolchain and of an Exporter: to check what
+// types alone can't.
+type ValidatorClient interface {
+	Validate(ctx context.Context, in *ValidateRequest, opts ...grpc.CallOption) (*ValidateResponse, error)
+}
+
+type validatorClient struct {
+	cc grpc.ClientConnInterface
+}
+
+func NewValidatorClient(cc grpc.ClientConnInterface) ValidatorClient {
+	return &validatorClient{cc}
+}
+
+func (c *validatorClient) Validate(ctx context.Context, in *ValidateRequest, opts ...grpc.CallOption) (*ValidateResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ValidateResponse)
+	err := c.cc.Invoke(ctx, Validator_Validate_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ValidatorServer is the server API for Validator service.
+// All implementations must embed UnimplementedValidatorServer
+// for forward compatibility.
+//
+// Validator is an ability of a Toolchain and of an Exporter: to check what
+// types alone can't.
+type ValidatorServer interface {
+	Validate(context.Context, *ValidateRequest) (*ValidateResponse, error)
+	mustEmbedUnimplementedValidatorServer()
+}
+
+// UnimplementedValidatorServer must be embedded to have
+// forward compatible implementations.
+//
+// NOTE: this should be embedded by value instead of pointer to avoid a nil
+// pointer dereference when methods are called.
+type UnimplementedValidatorServer struct{}
+
+func (UnimplementedValidatorServer) Validate(context.Context, *ValidateRequest) (*ValidateResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Validate not implemented")
+}
+func (UnimplementedValidatorServer) mustEmbedUnimplementedValidatorServer() {}
+func (UnimplementedValidatorServer) testEmbeddedByValue()                   {}
+
+// UnsafeValidatorServer may be embedded to opt out of forward compatibility for this service.
+// Use of this interface is not recommended, as added methods to ValidatorServer will
+// result in compilation errors.
+type UnsafeValidatorServer interface {
+	mustEmbedUnimplementedValidatorServer()
+}
+
+func RegisterValidatorServer(s grpc.ServiceRegistrar, srv ValidatorServer) {
+	// If the following call panics, it indicates UnimplementedValidatorServer was
+	// embedded by pointer and is nil.  This will cause panics if an
+	// unimplemented method is ever invoked, so we test this at initialization
+	// time to prevent it from happening at runtime later due to I/O.
+	if t, ok := srv.(interface{ testEmbeddedByValue() }); ok {
+		t.testEmbeddedByValue()
+	}
+	s.RegisterService(&Validator_ServiceDesc, srv)
+}
+
+func _Validator_Validate_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ValidateRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ValidatorServer).Validate(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Validator_Validate_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ValidatorServer).Validate(ctx, req.(*ValidateRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+// Validator_ServiceDesc is the grpc.ServiceDesc for Validator service.
+// It's only intended for direct use with grpc.RegisterService,
+// and not to be introspected or modified (even as a copy)
+var Validator_ServiceDesc = grpc.ServiceDesc{
+	ServiceName: "mkmini.plugin.v1.Validator",
+	HandlerType: (*ValidatorServer)(nil),
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "Validate",
+			Handler:    _Validator_Validate_Handler,
+		},
+	},
+	Streams:  []grpc.StreamDesc{},
+	Metadata: "mkmini/v1/plugin.proto",
+}
+
+const (
 	Exporter_Describe_FullMethodName = "/mkmini.plugin.v1.Exporter/Describe"
 	Exporter_Export_FullMethodName   = "/mkmini.plugin.v1.Exporter/Export"
 )
