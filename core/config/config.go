@@ -18,6 +18,8 @@ type Config struct {
 	Targets []Target
 	// Exports are the `export` blocks, in the order written.
 	Exports []Export
+	// Required are the plugins of `required_plugins`, sorted by name.
+	Required []RequiredPlugin `json:",omitempty"`
 }
 
 // Target is the system for one architecture. Values are evaluated with

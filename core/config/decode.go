@@ -78,7 +78,7 @@ func (d *decoder) add(diags ...*hcl.Diagnostic) {
 }
 
 func (d *decoder) config() *Config {
-	cfg := &Config{Dir: d.doc.dir}
+	cfg := &Config{Dir: d.doc.dir, Required: d.doc.Required()}
 	if d.doc.name.IsKnown() {
 		cfg.Name = d.doc.name.AsString()
 	}

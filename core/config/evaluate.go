@@ -30,6 +30,7 @@ func (d *Document) evaluate(opts Options) hcl.Diagnostics {
 	}
 	diags = append(diags, d.validate(variables)...)
 	diags = append(diags, d.evaluateLocals()...)
+	diags = append(diags, d.evaluateRequired()...)
 	return diags
 }
 

@@ -43,6 +43,8 @@ type Document struct {
 	// name is the system's name, unknown if it could not be found out.
 	name  cty.Value
 	scope *scope
+	// required are the plugins that have to be installed.
+	required []RequiredPlugin
 	// unparsed says that there is a syntax error or an unreadable file,
 	// partial that there are parts which could not be understood, and broken
 	// that Load reported any error.
@@ -55,7 +57,7 @@ var top = shape{
 	attrs: []attribute{{name: "name", typ: cty.String}},
 	blocks: []nested{
 		{"toolchain", "ARCH"}, {"musl", ""}, {"busybox", ""}, {"rootfs", ""}, {"export", "EXPORTER"},
-		{"variable", "NAME"}, {"locals", ""},
+		{"variable", "NAME"}, {"locals", ""}, {"required_plugins", ""},
 	},
 }
 
