@@ -34,7 +34,7 @@ func (e Entry) title() string {
 	switch e.Kind {
 	case Toolchain:
 		return "compiler for " + e.Name
-	case Plugin:
+	case Plugin, Required:
 		return fmt.Sprintf("plugin %q", e.Name)
 	}
 	return e.Kind + " for " + e.Name
@@ -103,7 +103,8 @@ var digest = regexp.MustCompile(`\b([0-9a-f]{16})[0-9a-f]{48}\b`)
 // names returns the names of both entries' values: fields in the order of the
 // file, then the members of maps.
 func names(a, b Entry) []string {
-	fields := kinds[kindIndex(a.Kind)].fields
+	k := kinds[kindIndex(a.Kind)]
+	fields := slices.Concat(k.fields, k.optional)
 	rank := func(name string) int {
 		if i := slices.Index(fields, name); i >= 0 {
 			return i

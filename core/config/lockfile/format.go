@@ -3,7 +3,6 @@ package lockfile
 import (
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/zclconf/go-cty/cty"
@@ -16,15 +15,16 @@ type kind struct {
 	name, label string
 	// hosted says that it stands in a host block.
 	hosted bool
-	// fields are attributes that an entry must have, and maps those that
-	// hold any number of values.
-	fields, maps []string
+	// fields are attributes that an entry must have, optional those that it
+	// may have, and maps those that hold any number of values.
+	fields, optional, maps []string
 }
 
 // kinds are the kinds of entries in the order of the file.
 var kinds = []kind{
 	{name: Busybox, label: "ARCH", fields: []string{"version", "sha256"}},
 	{name: Libc, label: "ARCH", fields: []string{"name", "version", "sha256"}},
+	{name: Required, label: "NAME", fields: []string{"version", "source"}, optional: []string{"key"}, maps: []string{"archives", "executables"}},
 	{name: Toolchain, label: "ARCH", hosted: true, fields: []string{"kind", "target", "version", "fingerprint"}, maps: []string{"pins", "facts"}},
 	{name: Plugin, label: "NAME", hosted: true, fields: []string{"version", "sha256"}},
 }
@@ -43,6 +43,9 @@ func schema() config.Schema {
 		block := config.Nested{Name: k.name, Label: k.label, Schema: config.Schema{What: "a " + k.name + " block of a lock"}}
 		for _, f := range k.fields {
 			block.Schema.Fields = append(block.Schema.Fields, config.Field{Name: f, Type: cty.String, Required: true})
+		}
+		for _, f := range k.optional {
+			block.Schema.Fields = append(block.Schema.Fields, config.Field{Name: f, Type: cty.String})
 		}
 		for _, m := range k.maps {
 			block.Schema.Fields = append(block.Schema.Fields, config.Field{Name: m, Type: cty.Map(cty.String)})
@@ -90,12 +93,15 @@ func (e Entry) write(body *hclwrite.Body) {
 	for _, f := range k.fields {
 		block.SetAttributeValue(f, cty.StringVal(e.Values[f]))
 	}
+	for _, f := range k.optional {
+		if v := e.Values[f]; v != "" {
+			block.SetAttributeValue(f, cty.StringVal(v))
+		}
+	}
 	for _, m := range k.maps {
 		members := map[string]cty.Value{}
-		for name, v := range e.Values {
-			if key, ok := strings.CutPrefix(name, m+"."); ok {
-				members[key] = cty.StringVal(v)
-			}
+		for key, v := range e.Members(m) {
+			members[key] = cty.StringVal(v)
 		}
 		if len(members) > 0 {
 			block.SetAttributeRaw(m, object(members))

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -29,6 +30,9 @@ const (
 	Libc      = "libc"
 	Toolchain = "toolchain"
 	Plugin    = "plugin"
+	// Required is the release of a plugin that a configuration requires, for
+	// all platforms.
+	Required = "required_plugin"
 )
 
 // Entry pins one thing. Entries are told apart by Kind, Host and Name.
@@ -79,11 +83,26 @@ func (f *File) find(e Entry) (Entry, bool) {
 // and architectures is kept, and so are other plugins.
 func (f *File) Update(host string, archs []string, entries []Entry) {
 	kept := slices.DeleteFunc(slices.Clone(f.Entries), func(e Entry) bool {
-		stale := e.Kind != Plugin && (e.Host == "" || e.Host == host) && slices.Contains(archs, e.Name)
+		stale := e.Kind != Plugin && e.Kind != Required && (e.Host == "" || e.Host == host) && slices.Contains(archs, e.Name)
 		return stale || slices.ContainsFunc(entries, func(n Entry) bool { return order(n, e) == 0 })
 	})
 	f.Entries = append(kept, entries...)
 	slices.SortFunc(f.Entries, order)
+}
+
+// Get returns the entry of a kind and name that holds for all hosts.
+func (f *File) Get(kind, name string) (Entry, bool) { return f.find(Entry{Kind: kind, Name: name}) }
+
+// Members returns the values of a map of an entry: for "pins" those that are
+// named "pins.…", without that start.
+func (e Entry) Members(of string) map[string]string {
+	members := map[string]string{}
+	for name, v := range e.Values {
+		if key, ok := strings.CutPrefix(name, of+"."); ok {
+			members[key] = v
+		}
+	}
+	return members
 }
 
 // Beside returns the path of the lock of a configuration, a file or a folder,

@@ -20,6 +20,13 @@ func entries() []lockfile.Entry {
 	return []lockfile.Entry{
 		{Kind: lockfile.Busybox, Name: "aarch64", Values: map[string]string{"version": "1.36.1", "sha256": strings.Repeat("b", 64)}},
 		{Kind: lockfile.Libc, Name: "aarch64", Values: map[string]string{"name": "musl", "version": "1.2.5", "sha256": strings.Repeat("c", 64)}},
+		{Kind: lockfile.Required, Name: "aarch64", Values: map[string]string{
+			"version": "1.2.0", "source": "https://plugins.example/", "key": "RW1",
+			"archives.mkmini-plugin-aarch64_v1.2.0_p1_linux_amd64.tar.gz": "6",
+			"archives.mkmini-plugin-aarch64_v1.2.0_p1_linux_arm64.tar.gz": "7",
+			"executables.linux/amd64": "8",
+		}},
+		{Kind: lockfile.Required, Name: "bare", Values: map[string]string{"version": "1.0.0", "source": "./bare"}},
 		{Kind: lockfile.Toolchain, Host: "linux/amd64", Name: "aarch64", Values: map[string]string{
 			"kind": "deb", "target": "aarch64-linux-gnu", "version": "gcc 12.2.0", "fingerprint": "sha256:1",
 			"pins.gcc-12-aarch64-linux-gnu": "12.2.0-14cross1 sha256:2", "pins.suite": "bookworm", "facts.libc": "glibc ${2.36} \"x\"\n",
@@ -45,6 +52,24 @@ libc "aarch64" {
   name    = "musl"
   version = "1.2.5"
   sha256  = "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
+}
+
+required_plugin "aarch64" {
+  version = "1.2.0"
+  source  = "https://plugins.example/"
+  key     = "RW1"
+  archives = {
+    "mkmini-plugin-aarch64_v1.2.0_p1_linux_amd64.tar.gz" = "6"
+    "mkmini-plugin-aarch64_v1.2.0_p1_linux_arm64.tar.gz" = "7"
+  }
+  executables = {
+    "linux/amd64" = "8"
+  }
+}
+
+required_plugin "bare" {
+  version = "1.0.0"
+  source  = "./bare"
 }
 
 host "linux/amd64" {
@@ -130,7 +155,7 @@ func TestUpdate(t *testing.T) {
 	}
 	f.Update("linux/amd64", []string{"aarch64", "sw64"}, now)
 	all := entries()
-	want := []lockfile.Entry{now[0], now[1], now[2], all[3], all[4]}
+	want := []lockfile.Entry{now[0], all[2], all[3], now[1], now[2], all[5], all[6]}
 	if diff := cmp.Diff(want, f.Entries, ignore); diff != "" {
 		t.Errorf("entries (-want +got):\n%s", diff)
 	}
@@ -144,7 +169,7 @@ func TestCompare(t *testing.T) {
 	if faults := f.Compare(entries(), true); faults != nil {
 		t.Errorf("the same: %v", faults)
 	}
-	now := entries()[2:3]
+	now := entries()[4:5]
 	now[0].Values["fingerprint"] = "sha256:9"
 	delete(now[0].Values, "pins.suite")
 	now[0].Values["facts.elf"] = "ELF64"
@@ -153,11 +178,11 @@ func TestCompare(t *testing.T) {
 		t.Fatal(faults)
 	}
 	want := []string{
-		`mkmini.lock.hcl:22: fingerprint is "sha256:1" in the lock, and "sha256:9" here`,
-		`mkmini.lock.hcl:18: facts.elf is nothing in the lock, and "ELF64" here`,
-		`mkmini.lock.hcl:25: pins.suite is "bookworm" in the lock, and nothing here`,
+		`mkmini.lock.hcl:40: fingerprint is "sha256:1" in the lock, and "sha256:9" here`,
+		`mkmini.lock.hcl:36: facts.elf is nothing in the lock, and "ELF64" here`,
+		`mkmini.lock.hcl:43: pins.suite is "bookworm" in the lock, and nothing here`,
 	}
-	if diff := cmp.Diff(want, faults[0].Excerpt); diff != "" || faults[0].Summary != "Compiler for aarch64 differs from the lock" || faults[0].Range.Start.Line != 22 {
+	if diff := cmp.Diff(want, faults[0].Excerpt); diff != "" || faults[0].Summary != "Compiler for aarch64 differs from the lock" || faults[0].Range.Start.Line != 40 {
 		t.Errorf("%v (-want +got):\n%s", faults[0], diff)
 	}
 	now[0].Host = "linux/riscv64"

@@ -88,6 +88,11 @@ func entries(host string, body config.Body) []Entry {
 			for _, f := range k.fields {
 				e.Values[f], e.Ranges[f] = block.Text(f), block.At(f)
 			}
+			for _, f := range k.optional {
+				if v := block.Text(f); v != "" {
+					e.Values[f], e.Ranges[f] = v, block.At(f)
+				}
+			}
 			for _, m := range k.maps {
 				for key, v := range block.Map(m) {
 					e.Values[m+"."+key], e.Ranges[m+"."+key] = v, block.KeyAt(m, key)
