@@ -24,7 +24,7 @@ func entries() []lockfile.Entry {
 			"version": "1.2.0", "source": "https://plugins.example/", "key": "RW1",
 			"archives.mkmini-plugin-aarch64_v1.2.0_p1_linux_amd64.tar.gz": "6",
 			"archives.mkmini-plugin-aarch64_v1.2.0_p1_linux_arm64.tar.gz": "7",
-			"executables.linux/amd64": "8",
+			"executables.linux/amd64":                                     "8",
 		}},
 		{Kind: lockfile.Required, Name: "bare", Values: map[string]string{"version": "1.0.0", "source": "./bare"}},
 		{Kind: lockfile.Toolchain, Host: "linux/amd64", Name: "aarch64", Values: map[string]string{

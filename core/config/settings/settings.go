@@ -32,6 +32,24 @@ type Settings struct {
 	// Mirrors hold places to try first, by the start of a URL.
 	Mirrors map[string][]string
 	Proxy   Proxy
+	Plugins Plugins
+}
+
+// Plugins says where plugins come from and whose are trusted.
+type Plugins struct {
+	// Mirror is the absolute path of a folder that `mkmini plugin mirror`
+	// filled, which is looked into before any other source; empty for none.
+	Mirror string
+	// SignatureRequired says that a release must be signed by one of Keys.
+	SignatureRequired bool
+	// Keys are the public keys of minisign that are trusted, each as the line
+	// of base64 that a .pub file holds, by a name for people.
+	Keys map[string]string
+	// FromPath says to look for plugins in the folders of PATH too.
+	FromPath bool
+	// Overrides are executables or folders that are used in place of
+	// installed plugins, absolute, by name: for those who write a plugin.
+	Overrides map[string]string
 }
 
 // Proxy says which proxies requests go through.
@@ -89,14 +107,26 @@ var schema = config.Schema{
 		{Name: "offline", Type: cty.Bool},
 		{Name: "mirrors", Type: cty.Map(cty.List(cty.String))},
 	},
-	Blocks: []config.Nested{{Name: "proxy", Schema: config.Schema{
-		What: "a proxy block",
-		Fields: []config.Field{
-			{Name: "http", Type: cty.String},
-			{Name: "https", Type: cty.String},
-			{Name: "no_proxy", Type: cty.List(cty.String)},
-		},
-	}}},
+	Blocks: []config.Nested{
+		{Name: "proxy", Schema: config.Schema{
+			What: "a proxy block",
+			Fields: []config.Field{
+				{Name: "http", Type: cty.String},
+				{Name: "https", Type: cty.String},
+				{Name: "no_proxy", Type: cty.List(cty.String)},
+			},
+		}},
+		{Name: "plugins", Schema: config.Schema{
+			What: "a plugins block",
+			Fields: []config.Field{
+				{Name: "mirror", Type: cty.String},
+				{Name: "signature", Type: cty.String},
+				{Name: "keys", Type: cty.Map(cty.String)},
+				{Name: "from_path", Type: cty.Bool},
+				{Name: "overrides", Type: cty.Map(cty.String)},
+			},
+		}},
+	},
 }
 
 // Load reads the settings that the environment leads to. Without a file they
@@ -144,8 +174,9 @@ func decode(body config.Body, dir, home string) (Settings, hcl.Diagnostics) {
 	jobs, diag := body.Integer("jobs", 1, most)
 	s.Jobs = int(jobs)
 	add(diag)
+	at := place{dir, home}
 	if body.Given("store") {
-		s.Store, diag = folder(body, dir, home)
+		s.Store, diag = at.path("store", body.Text("store"), body.At("store"))
 		add(diag)
 	}
 	for _, start := range slices.Sorted(maps.Keys(s.Mirrors)) {
@@ -163,18 +194,26 @@ func decode(body config.Body, dir, home string) (Settings, hcl.Diagnostics) {
 			}
 		}
 	}
+	for _, block := range body.Blocks["plugins"] {
+		var more hcl.Diagnostics
+		s.Plugins, more = plugins(block, at)
+		diags = append(diags, more...)
+	}
 	return s, diags
 }
 
-// folder returns the store's path.
-func folder(body config.Body, dir, home string) (string, *hcl.Diagnostic) {
-	path := body.Text("store")
+// place is where relative paths begin, and what "~/" stands for.
+type place struct{ dir, home string }
+
+// path returns the absolute path of a folder or file that a setting names.
+func (p place) path(name, path string, at fault.Range) (string, *hcl.Diagnostic) {
+	dir, home := p.dir, p.home
 	rest, inHome := strings.CutPrefix(path, "~/")
 	switch {
 	case path == "" || strings.ContainsRune(path, 0):
-		return "", config.Problem(body.At("store"), "Invalid path", "%q can't be %q. Write the path of a folder, or leave it out.", "store", path)
+		return "", config.Problem(at, "Invalid path", "%q can't be %q. Write a path, or leave it out.", name, path)
 	case inHome && home == "":
-		return "", config.Problem(body.At("store"), "No home folder", "%q begins in the home folder, and HOME is not set. Write an absolute path.", "store")
+		return "", config.Problem(at, "No home folder", "%q begins in the home folder, and HOME is not set. Write an absolute path.", name)
 	case inHome:
 		path = filepath.Join(home, rest)
 	case !filepath.IsAbs(path):
@@ -182,7 +221,7 @@ func folder(body config.Body, dir, home string) (string, *hcl.Diagnostic) {
 	}
 	abs, err := filepath.Abs(path)
 	if err != nil {
-		return "", config.Problem(body.At("store"), "Invalid path", "%q is no path: %v. Write an absolute one.", "store", err)
+		return "", config.Problem(at, "Invalid path", "%q is no path: %v. Write an absolute one.", name, err)
 	}
 	return abs, nil
 }

@@ -30,6 +30,14 @@ proxy {
   https    = "socks5://proxy.example:1080"
   no_proxy = ["localhost", ".example.org"]
 }
+
+plugins {
+  mirror    = "plugins"
+  signature = "required"
+  keys      = { vendor = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3" }
+  from_path = true
+  overrides = { board = "~/board/out" }
+}
 `
 
 func TestParse(t *testing.T) {
@@ -42,6 +50,11 @@ func TestParse(t *testing.T) {
 		Mirrors: map[string][]string{"https://busybox.net/downloads/": {"https://mirror.example/busybox/", "file:///srv/busybox/"}},
 		Proxy: settings.Proxy{
 			HTTP: "http://user:secret@proxy.example:3128", HTTPS: "socks5://proxy.example:1080", NoProxy: []string{"localhost", ".example.org"},
+		},
+		Plugins: settings.Plugins{
+			Mirror: "/etc/plugins", SignatureRequired: true, FromPath: true,
+			Keys:      map[string]string{"vendor": "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"},
+			Overrides: map[string]string{"board": "/home/mini/board/out"},
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
