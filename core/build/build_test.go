@@ -217,6 +217,7 @@ func (f fakeToolchain) Build(ctx context.Context, req sdk.BuildRequest, progress
 	return result, errors.Join(
 		os.MkdirAll(bin, 0o755),
 		os.WriteFile(filepath.Join(bin, "busybox"), []byte("#!/bin/sh\necho 'BusyBox v0 "+f.arch+"'\n"), 0o755),
+		os.Symlink("busybox", filepath.Join(bin, "sh")),
 	)
 }
 

@@ -3,6 +3,7 @@ package build
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/mkmini/mkmini/core/artifact"
 	"github.com/mkmini/mkmini/core/config"
@@ -42,6 +43,9 @@ func entries(ctx context.Context, t config.Target) ([]plan.Part, error) {
 	var parts []plan.Part
 	for _, d := range digests {
 		parts = append(parts, plan.Part{Name: d.Name, Value: d.Digest})
+	}
+	if len(t.Unchecked) > 0 {
+		parts = append(parts, plan.Part{Name: "unchecked", Value: strings.Join(t.Unchecked, " ")})
 	}
 	return parts, nil
 }

@@ -168,7 +168,7 @@ func (r *run) rootfs(ctx context.Context, s plan.Step, dir string, _ reporter) (
 	}
 	records, err := rootfs.Assemble(ctx, rootfs.Input{
 		Tree:    filepath.Join(r.Store.Path(key), outName, filepath.FromSlash(built.Tree)),
-		Entries: t.Rootfs,
+		Entries: t.Rootfs, Unchecked: t.Unchecked,
 	})
 	if err != nil {
 		return nil, err

@@ -33,6 +33,9 @@ type Target struct {
 	Busybox Busybox
 	// Rootfs are the entries of the `rootfs` blocks, in the order written.
 	Rootfs []Entry
+	// Unchecked are absolute, clean paths in the root file system below which
+	// programs aren't checked for what they need to be started.
+	Unchecked []string
 }
 
 // Toolchain is a `toolchain` block.
@@ -150,18 +153,27 @@ const (
 	Symlink   Kind = "symlink"
 	Device    Kind = "device"
 	Overlay   Kind = "overlay"
+	Hardlink  Kind = "hardlink"
+	Fifo      Kind = "fifo"
+	Program   Kind = "program"
+	Remove    Kind = "remove"
+	User      Kind = "user"
+	Group     Kind = "group"
 )
 
 // Entry is one block within `rootfs`.
 type Entry struct {
 	Kind Kind
-	// Path is absolute and clean; "/" for an overlay of the whole.
+	// Path is absolute and clean; "/" for an overlay of the whole. For Remove
+	// it is a pattern, for User and Group empty.
 	Path string
 	// Content is a file's content if Source is empty.
 	Content string
-	// Source is the absolute path of a file, or of an overlay's folder.
+	// Source is the absolute path of a file or program, or of an overlay's
+	// folder.
 	Source string
-	// Target is what a symlink points to.
+	// Target is what a symlink points to, or the absolute path of the file
+	// that a hard link is another name of.
 	Target string
 	// Mode holds permission bits including setuid, setgid and sticky, as in
 	// chmod's octal notation; nil for the default.
@@ -171,7 +183,26 @@ type Entry struct {
 	// Char says that a device is a character device, else a block device.
 	Char         bool
 	Major, Minor uint32
-	Range        fault.Range
+	// Sysroot is the absolute path of the folder with a program's libraries,
+	// empty for the machine's own, and Libraries those of further folders.
+	Sysroot   string
+	Libraries []string
+	// Account is set for User and Group.
+	Account *Account
+	Range   fault.Range
+}
+
+// Account is a `user` or `group` block within `rootfs`. Its number is the
+// entry's UID or GID, nil for the next free one.
+type Account struct {
+	Name string
+	// Group is the name of a user's group; empty for one of the user's name.
+	// Groups are names of others that it is a member of.
+	Group  string
+	Groups []string
+	// Comment is the fifth field of passwd(5). Password is hashed as crypt(3)
+	// has it; "*" for none that could be entered.
+	Comment, Home, Shell, Password string
 }
 
 // Export is an `export` block.

@@ -189,6 +189,6 @@ func (d *decoder) target(t target) Target {
 	}
 	result.Musl = d.musl(t, result.Toolchain)
 	result.Busybox = d.busybox(t.scope, fallback)
-	result.Rootfs = d.rootfs(t.scope)
+	result.Rootfs, result.Unchecked = d.rootfs(t.scope)
 	return result
 }

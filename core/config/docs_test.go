@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -81,7 +82,7 @@ func TestReference(t *testing.T) {
 	}
 	dir := t.TempDir()
 	for name, content := range map[string]string{
-		"busybox.config": "CONFIG_ASH=y\n", "files/profile": "PS1='# '\n", "overlay/etc/x": "",
+		"busybox.config": "CONFIG_ASH=y\n", "build/x86_64/server": "", "files/profile": "PS1='# '\n", "overlay/etc/x": "",
 		"files/issue.tmpl": "%{ for u in users }${u} %{ endfor }\n",
 	} {
 		writeFile(t, filepath.Join(dir, name), content)
@@ -111,7 +112,7 @@ func TestReferenceIsComplete(t *testing.T) {
 	for _, kind := range fromKinds {
 		shapes = append(shapes, shape{attrs: kind.attrs})
 	}
-	for _, kind := range []Kind{Directory, File, Symlink, Device, Overlay} {
+	for _, kind := range slices.Sorted(maps.Keys(entryShapes)) {
 		shapes = append(shapes, entryShapes[kind])
 	}
 	names := Functions()

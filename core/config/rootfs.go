@@ -28,9 +28,12 @@ var (
 )
 
 var rootfsShape = shape{
-	what: "a rootfs block",
+	what:  "a rootfs block",
+	attrs: []attribute{{name: "unchecked", typ: cty.List(cty.String)}},
 	blocks: []nested{
-		{"directory", "/PATH"}, {"file", "/PATH"}, {"symlink", "/PATH"}, {"device", "/PATH"}, {"overlay", "/PATH"},
+		{"directory", "/PATH"}, {"file", "/PATH"}, {"symlink", "/PATH"}, {"hardlink", "/PATH"},
+		{"device", "/PATH"}, {"fifo", "/PATH"}, {"overlay", "/PATH"},
+		{"program", "NAME"}, {"remove", "/PATTERN"}, {"user", "NAME"}, {"group", "NAME"},
 	},
 }
 
@@ -47,42 +50,73 @@ var entryShapes = map[Kind]shape{
 		{name: "minor", typ: cty.Number, required: true}, modeAttr}, ownerAttr...)},
 	Overlay: {what: "an overlay block", attrs: append([]attribute{
 		{name: "source", typ: cty.String, required: true, doc: "It is the folder whose contents go there."}}, ownerAttr...)},
+	Hardlink: {what: "a hardlink block", attrs: []attribute{
+		{name: "target", typ: cty.String, required: true, doc: "It is the file that gets another name."}}},
+	Fifo:    {what: "a fifo block", attrs: append([]attribute{modeAttr}, ownerAttr...)},
+	Program: programShape,
+	Remove:  {what: "a remove block"},
+	User:    userShape,
+	Group:   groupShape,
 }
 
-// rootfs decodes the blocks within all `rootfs` blocks, in the order written.
-func (d *decoder) rootfs(sc *scope) []Entry {
-	var (
-		entries []Entry
-		blocks  []*hclsyntax.Block
-	)
+// rootfs decodes the blocks within all `rootfs` blocks, in the order written,
+// and the paths that are to be left unchecked.
+func (d *decoder) rootfs(sc *scope) (entries []Entry, unchecked []string) {
+	var blocks []*hclsyntax.Block
 	for _, outer := range d.doc.blocks["rootfs"] {
-		_, inner := d.decode(outer, rootfsShape, sc)
+		vals, inner := d.decode(outer, rootfsShape, sc)
 		blocks = append(blocks, inner...)
+		unchecked = append(unchecked, d.unchecked(vals["unchecked"])...)
 	}
 	explicit := make(map[string]*hclsyntax.Block)
 	for _, block := range blocks {
 		kind := Kind(block.Type)
 		vals, _ := d.decode(block, entryShapes[kind], sc)
-		if !d.validPath(block) {
+		if !d.validLabel(block) {
 			continue
 		}
-		if kind != Overlay {
-			d.claim(explicit, block)
+		entry := d.entry(block, vals)
+		if claim := claimed(entry); claim != "" {
+			d.claim(explicit, claim, block)
 		}
-		entries = append(entries, d.entry(block, vals))
+		entries = append(entries, entry)
 	}
 	for _, block := range blocks {
 		d.under(explicit, block)
 	}
-	return entries
+	return entries, unchecked
 }
 
-// claim reports two blocks with one path.
-func (d *decoder) claim(explicit map[string]*hclsyntax.Block, block *hclsyntax.Block) {
-	name := block.Labels[0]
+// claimed is what no second entry may make: a path, or an account's name. It
+// is empty for entries that may meet others.
+func claimed(e Entry) string {
+	switch {
+	case e.Kind == Overlay || e.Kind == Remove:
+		return ""
+	case e.Account != nil:
+		return string(e.Kind) + " " + e.Account.Name
+	}
+	return e.Path
+}
+
+// unchecked decodes paths that are to be left unchecked.
+func (d *decoder) unchecked(v value) []string {
+	for i, name := range v.texts() {
+		if !path.IsAbs(name) || path.Clean(name) != name {
+			d.add(v.element(i).problem("Invalid path", "%q is no path in the system: it begins with \"/\" and is in its shortest form.", name))
+		}
+	}
+	return v.texts()
+}
+
+// claim reports two blocks that make one thing.
+func (d *decoder) claim(explicit map[string]*hclsyntax.Block, name string, block *hclsyntax.Block) {
 	if first := explicit[name]; first != nil {
-		d.add(clash(block.DefRange(), first.DefRange(), fmt.Sprintf("Duplicate path %q", name),
-			"Two blocks put something at %s. Remove one of the two.", name))
+		summary, detail := fmt.Sprintf("Duplicate path %q", name), "Two blocks put something at %s. Remove one of the two."
+		if !path.IsAbs(name) {
+			summary, detail = "Duplicate "+name, "Two blocks make the %s. Remove one of the two."
+		}
+		d.add(clash(block.DefRange(), first.DefRange(), summary, detail, name))
 		return
 	}
 	explicit[name] = block
@@ -91,9 +125,12 @@ func (d *decoder) claim(explicit map[string]*hclsyntax.Block, block *hclsyntax.B
 // under reports an entry below something that is no folder. Below a symlink
 // there can be entries: they land where it leads.
 func (d *decoder) under(explicit map[string]*hclsyntax.Block, block *hclsyntax.Block) {
+	if len(block.Labels) != 1 || !path.IsAbs(block.Labels[0]) {
+		return // an account, or a program of a usual path
+	}
 	name := block.Labels[0]
 	for parent := path.Dir(name); len(parent) > 1; parent = path.Dir(parent) {
-		if above := explicit[parent]; above != nil && (Kind(above.Type) == File || Kind(above.Type) == Device) {
+		if above := explicit[parent]; above != nil && Kind(above.Type) != Directory && Kind(above.Type) != Symlink {
 			d.add(clash(block.DefRange(), above.DefRange(), fmt.Sprintf("Path %q is below a %s", name, above.Type),
 				"Another block makes %s a %s, so nothing can be below it. Use the path that is meant, or make it a directory.", parent, above.Type))
 			return
@@ -101,10 +138,24 @@ func (d *decoder) under(explicit map[string]*hclsyntax.Block, block *hclsyntax.B
 	}
 }
 
-// validPath checks the label of an entry.
-func (d *decoder) validPath(block *hclsyntax.Block) bool {
-	name := block.Labels[0]
-	reason := ""
+// validLabel checks the label of an entry: a path, a name or a pattern.
+func (d *decoder) validLabel(block *hclsyntax.Block) bool {
+	switch Kind(block.Type) {
+	case Program, User, Group:
+		return d.validName(block)
+	case Remove:
+		return d.validPattern(block)
+	}
+	reason := badPath(block.Labels[0], Kind(block.Type))
+	if reason != "" {
+		d.add(problem(block.LabelRanges[0], "Invalid path", "The path %q can't be used, as %s.", block.Labels[0], reason))
+	}
+	return reason == ""
+}
+
+// badPath says what is wrong with a path in the system; it is empty if
+// nothing is.
+func badPath(name string, kind Kind) (reason string) {
 	switch {
 	case !strings.HasPrefix(name, "/"):
 		reason = fmt.Sprintf("it must begin with \"/\": write %q", path.Join("/", name))
@@ -114,17 +165,14 @@ func (d *decoder) validPath(block *hclsyntax.Block) bool {
 		reason = fmt.Sprintf("it holds \"..\": write %q", path.Clean(name))
 	case path.Clean(name) != name:
 		reason = fmt.Sprintf("it is not in its shortest form: write %q", path.Clean(name))
-	case name == "/" && Kind(block.Type) != Overlay && Kind(block.Type) != Directory:
+	case name == "/" && kind != Overlay && kind != Directory:
 		reason = "\"/\" is the root folder itself: write the path of something in it"
 	case len(name) > maxPath:
 		reason = fmt.Sprintf("it is longer than %d bytes", maxPath)
 	case slices.ContainsFunc(strings.Split(name, "/"), func(s string) bool { return len(s) > maxName }):
 		reason = fmt.Sprintf("a name in it is longer than %d bytes", maxName)
 	}
-	if reason != "" {
-		d.add(problem(block.LabelRanges[0], "Invalid path", "The path %q can't be used, as %s.", name, reason))
-	}
-	return reason == ""
+	return reason
 }
 
 // entry decodes the attributes of an entry.
@@ -145,6 +193,12 @@ func (d *decoder) entry(block *hclsyntax.Block, vals values) Entry {
 		e.Major, e.Minor = d.number(vals["major"], "major", maxMajor), d.number(vals["minor"], "minor", maxMinor)
 	case Overlay:
 		e.Source = d.existing(vals["source"], "source", true)
+	case Hardlink:
+		e.Target = d.inside(vals["target"])
+	case Program:
+		d.program(&e, vals)
+	case User, Group:
+		d.account(&e, vals)
 	}
 	return e
 }

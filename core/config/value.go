@@ -43,9 +43,10 @@ func (v value) texts() []string {
 	return texts
 }
 
-// element returns the i-th element of a list attribute, at its own place if
-// the list was written out.
+// element returns the i-th element of a list attribute that is given, at its
+// own place if the list was written out.
 func (v value) element(i int) value {
+	v.val = v.val.Index(cty.NumberIntVal(int64(i)))
 	if list, ok := v.expr.(*hclsyntax.TupleConsExpr); ok && i < len(list.Exprs) {
 		v.at = list.Exprs[i].Range()
 	}

@@ -187,9 +187,5 @@ func cString(b []byte) string {
 
 // folders splits a list of folders.
 func folders(list string) []string {
-	var all []string
-	for _, dir := range strings.FieldsFunc(list, func(r rune) bool { return r == ':' || r == ';' }) {
-		all = append(all, dir)
-	}
-	return all
+	return strings.FieldsFunc(list, func(r rune) bool { return r == ':' || r == ';' })
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mkmini/mkmini/core/config"
 	"github.com/mkmini/mkmini/core/fault"
+	"github.com/mkmini/mkmini/core/linkage"
 )
 
 // Input is what a file system is put together from.
@@ -17,6 +18,8 @@ type Input struct {
 	Tree string
 	// Entries are the configuration's, in the order written.
 	Entries []config.Entry
+	// Unchecked are absolute paths below which programs aren't checked.
+	Unchecked []string
 }
 
 // Assemble puts a file system together and returns it sorted by path. Later
@@ -27,7 +30,11 @@ type Input struct {
 // path that goes through a symlink lands where the symlink leads: /lib/x in
 // /usr/lib/x. Two entries that name one path clash, unless one of them is an
 // overlay: then the later one holds. A directory entry for a folder that is
-// there already changes only what it states.
+// there already changes only what it states. Hard links and accounts come last,
+// whatever their place among the entries.
+//
+// At the end every program and script is checked for what it needs to be
+// started; see verify.
 //
 // Errors that the user can mend are of type *fault.Error. No file's content
 // is read yet, and the files must stay as they are until it was.
@@ -40,17 +47,31 @@ func Assemble(ctx context.Context, in Input) ([]Record, error) {
 		}
 	}
 	claims := make(map[string]*fault.Range)
-	for i := range in.Entries {
-		entry := &in.Entries[i]
-		if err := ctx.Err(); err != nil {
-			return nil, err
+	for _, late := range []bool{false, true} {
+		for i := range in.Entries {
+			entry := &in.Entries[i]
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			if isLate(entry.Kind) != late {
+				continue
+			}
+			if err := addEntry(ctx, t, entry, claims); err != nil {
+				return nil, explain(ctx, entry, err)
+			}
 		}
-		if err := addEntry(ctx, t, entry, claims); err != nil {
-			return nil, explain(ctx, entry, err)
-		}
+	}
+	if err := addAccounts(ctx, t, in.Entries); err != nil {
+		return nil, err
+	}
+	if err := verify(ctx, t, in.Unchecked); err != nil {
+		return nil, err
 	}
 	return t.records(), nil
 }
+
+// isLate says that entries of a kind build on what all others make.
+func isLate(kind config.Kind) bool { return kind == config.Hardlink }
 
 // explain makes an error about an entry one that shows its block.
 func explain(ctx context.Context, entry *config.Entry, err error) error {
@@ -67,7 +88,11 @@ func explain(ctx context.Context, entry *config.Entry, err error) error {
 		Err:     err,
 	}
 	_, changed := errors.AsType[*changedError](err)
+	_, missing := errors.AsType[*linkage.MissingError](err)
 	switch {
+	case missing:
+		f.Summary = "Libraries not found"
+		f.Remedy = "Name the folder that stands for the program's / in sysroot, or folders of libraries in libraries; or link the program statically."
 	case errors.Is(err, fs.ErrNotExist):
 		f.Remedy = "Make it, or correct the path in this block."
 	case errors.Is(err, fs.ErrPermission):
@@ -85,6 +110,9 @@ func sentence(text string) string {
 
 // describe names an entry as the user wrote it.
 func describe(entry *config.Entry) string {
+	if entry.Account != nil {
+		return fmt.Sprintf("%s %q", entry.Kind, entry.Account.Name)
+	}
 	return fmt.Sprintf("%s %q", entry.Kind, entry.Path)
 }
 
@@ -96,8 +124,13 @@ func addEntry(ctx context.Context, t *tree, entry *config.Entry, claims map[stri
 	if err := checkOwner(entry); err != nil {
 		return err
 	}
-	if entry.Kind == config.Overlay {
+	switch entry.Kind {
+	case config.Overlay:
 		return addOverlay(ctx, t, entry, path, from)
+	case config.Remove:
+		return t.remove(path)
+	case config.User, config.Group:
+		return nil // see addAccounts
 	}
 	at, err := t.resolve(path, false)
 	if err != nil {
@@ -106,7 +139,7 @@ func addEntry(ctx context.Context, t *tree, entry *config.Entry, claims map[stri
 	if other := claims[at]; other != nil {
 		return clash(entry, at, other)
 	}
-	n, err := newNode(entry, t.names[at], from)
+	n, err := t.newNode(entry, t.names[at], from)
 	if err != nil {
 		return err
 	}
@@ -114,6 +147,9 @@ func addEntry(ctx context.Context, t *tree, entry *config.Entry, claims map[stri
 		return err
 	}
 	claims[at] = &entry.Range
+	if entry.Kind == config.Program {
+		return addLibraries(t, entry, from)
+	}
 	return nil
 }
 
@@ -137,7 +173,7 @@ func clash(entry *config.Entry, at string, other *fault.Range) error {
 
 // newNode makes the node of an entry that is no overlay. There is what stands
 // at its path now, nil for nothing.
-func newNode(entry *config.Entry, there *node, from origin) (*node, error) {
+func (t *tree) newNode(entry *config.Entry, there *node, from origin) (*node, error) {
 	n := &node{from: from}
 	switch entry.Kind {
 	case config.Directory:
@@ -145,12 +181,19 @@ func newNode(entry *config.Entry, there *node, from origin) (*node, error) {
 		if there != nil && there.kind == Directory {
 			n.mode, n.uid, n.gid = there.mode, there.uid, there.gid
 		}
-	case config.File:
+	case config.Fifo:
+		n.kind, n.mode = Fifo, 0o644
+	case config.Hardlink:
+		return t.linked(entry)
+	case config.File, config.Program:
 		content, mode, err := fileContent(entry)
 		if err != nil {
 			return nil, err
 		}
 		n.kind, n.mode, n.content = File, mode, content
+		if entry.Kind == config.Program {
+			n.mode = 0o755
+		}
 	case config.Symlink:
 		if entry.Target == "" || len(entry.Target) > maxPath || strings.ContainsRune(entry.Target, 0) {
 			return nil, fmt.Errorf("the target of a symlink must have 1 to %d bytes and no NUL", maxPath)

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"github.com/mkmini/mkmini/core/config"
+	"github.com/mkmini/mkmini/core/linkage"
 )
 
 // Part is the digest of one entry of the configuration.
@@ -49,9 +50,14 @@ func hashEntry(ctx context.Context, h hash.Hash, entry *config.Entry) error {
 	fmt.Fprintf(h, "%s %q target %q char %t device %d:%d mode %s owner %s:%s\n",
 		entry.Kind, entry.Path, entry.Target, entry.Char, entry.Major, entry.Minor,
 		optional(entry.Mode), optional(entry.UID), optional(entry.GID))
+	if entry.Account != nil {
+		fmt.Fprintf(h, "account %+q\n", *entry.Account)
+	}
 	switch entry.Kind {
 	case config.Overlay:
 		return hashFolder(ctx, h, entry.Source)
+	case config.Program:
+		return hashProgram(ctx, h, entry)
 	case config.File:
 		content, mode, err := fileContent(entry)
 		if err != nil {
@@ -96,4 +102,22 @@ func hashContent(ctx context.Context, h hash.Hash, name string, mode uint32, c C
 	}
 	defer r.Close()
 	return copyContent(ctx, io.Writer(h), r, c)
+}
+
+// hashProgram hashes a program and all that comes along with it.
+func hashProgram(ctx context.Context, h hash.Hash, entry *config.Entry) error {
+	list, err := libraries(entry)
+	if err != nil {
+		return err
+	}
+	for _, l := range append(list, linkage.Library{Path: entry.Source, At: entry.Path}) {
+		info, err := os.Stat(l.Path)
+		if err != nil {
+			return plain(err)
+		}
+		if err := hashContent(ctx, h, l.At, 0o755, Content{Path: l.Path, Size: info.Size()}); err != nil {
+			return err
+		}
+	}
+	return nil
 }

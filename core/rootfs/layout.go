@@ -18,6 +18,9 @@ type layoutItem struct {
 	content string
 }
 
+// layoutName is how people know the origin of what is in every file system.
+const layoutName = "the base layout"
+
 // layout returns the names that every file system starts with: the folders of
 // a hand-made mini system, mount points and homes, and an init for an
 // initramfs.
@@ -41,7 +44,7 @@ func layout() []layoutItem {
 
 // addLayout puts the base layout into the tree.
 func addLayout(t *tree) {
-	from := origin{what: "the base layout"}
+	from := origin{what: layoutName}
 	for _, item := range layout() {
 		n := &node{kind: Directory, mode: item.mode, from: from}
 		switch {

@@ -23,6 +23,7 @@ const (
 	Hardlink    Type = "hardlink"
 	CharDevice  Type = "char"
 	BlockDevice Type = "block"
+	Fifo        Type = "fifo"
 )
 
 // Record is one name in a file system.
@@ -55,11 +56,23 @@ type Content struct {
 	Size int64
 }
 
+// opened is content that is being read.
+type opened interface {
+	io.Reader
+	io.ReaderAt
+	io.Closer
+}
+
+// inMemory is content that is in memory.
+type inMemory struct{ *bytes.Reader }
+
+func (inMemory) Close() error { return nil }
+
 // open returns a reader of the content. A file on disk that is no regular
 // file any more, such as a symlink that took its place, is an error.
-func (c Content) open() (io.ReadCloser, error) {
+func (c Content) open() (opened, error) {
 	if c.Path == "" {
-		return io.NopCloser(bytes.NewReader(c.Data)), nil
+		return inMemory{bytes.NewReader(c.Data)}, nil
 	}
 	file, err := os.OpenFile(c.Path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {

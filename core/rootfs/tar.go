@@ -56,6 +56,8 @@ func writeRecord(ctx context.Context, archive *tar.Writer, r *Record, epoch time
 		header.Typeflag, header.Devmajor, header.Devminor = tar.TypeChar, int64(r.Major), int64(r.Minor)
 	case BlockDevice:
 		header.Typeflag, header.Devmajor, header.Devminor = tar.TypeBlock, int64(r.Major), int64(r.Minor)
+	case Fifo:
+		header.Typeflag = tar.TypeFifo
 	default:
 		return fmt.Errorf("there is no record of type %q", r.Type)
 	}

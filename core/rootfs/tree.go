@@ -23,6 +23,9 @@ type origin struct {
 	block *fault.Range
 	// overlay says that block is an overlay, which names no path itself.
 	overlay bool
+	// library is the absolute path of the file on disk, if it is there
+	// because a program needs it.
+	library string
 }
 
 // node is one file, folder, link or device. Names that share a node are hard
@@ -151,11 +154,7 @@ func checkName(path string) error {
 // what it holds. Of the names of one file the first one is the file, the
 // others are hard links to it.
 func (t *tree) records() []Record {
-	paths := make([]string, 0, len(t.names))
-	for path := range t.names {
-		paths = append(paths, path)
-	}
-	slices.Sort(paths)
+	paths := t.sorted()
 	first := make(map[*node]string)
 	list := make([]Record, 0, len(paths))
 	for _, path := range paths {
@@ -173,4 +172,14 @@ func (t *tree) records() []Record {
 		list = append(list, r)
 	}
 	return list
+}
+
+// sorted returns all paths in order.
+func (t *tree) sorted() []string {
+	paths := make([]string, 0, len(t.names))
+	for path := range t.names {
+		paths = append(paths, path)
+	}
+	slices.Sort(paths)
+	return paths
 }

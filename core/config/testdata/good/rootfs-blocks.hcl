@@ -1,0 +1,32 @@
+toolchain "x86_64" {}
+toolchain "aarch64" {}
+
+rootfs {
+  unchecked = ["/opt/vendor"]
+  hardlink "/bin/also" { target = "/bin/busybox" }
+  fifo "/run/pipe" {
+    mode = "0600"
+    uid  = 5
+  }
+  program "server" {
+    path = "files/motd"
+  }
+  program "tool" {
+    path      = "files/motd"
+    target    = "/opt/tool"
+    sysroot   = "files"
+    libraries = ["files", "/usr/lib"]
+    mode      = "4755"
+  }
+  remove "/usr/share/{man,doc}" {}
+  group "www" { gid = 33 }
+  user "web" {
+    uid    = 1000
+    group  = "www"
+    groups = ["audio"]
+    home   = "/srv/web"
+  }
+  user "root" { password = "$6$salt$hash" }
+}
+
+export "docker" {}
