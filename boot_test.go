@@ -1,6 +1,8 @@
 package main_test
 
 import (
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -75,6 +77,72 @@ func TestUserEmulation(t *testing.T) {
 		args := append([]string{root + "/bin/busybox"}, ask.args...)
 		if got := testenv.Output(t, qemu, args...); got != ask.want {
 			t.Errorf("busybox %q: %q, want %q", ask.args, got, ask.want)
+		}
+	}
+}
+
+// TestBootPreset boots the preset of a whole system: busybox's init is the
+// first process, everything is mounted, and it goes down in order.
+func TestBootPreset(t *testing.T) {
+	t.Parallel()
+	info := x86_64.Info()
+	testenv.Tool(t, info.Boot.System, "qemu-system-x86")
+	kernel := testenv.Kernel(t, "x86_64")
+	compilerFor(t, "x86_64")
+	dir := t.TempDir()
+	config := inFolder(t, dir, "boot.hcl", `name = "boot"
+toolchain "x86_64" {
+  from "host" {}
+}
+rootfs {
+  preset = "boot"
+  file "/etc/init.d/S10hello" {
+    mode    = "0755"
+    content = "#!/bin/sh\necho $1 >> /run/hello; [ $1 = start ] || echo goodbye\n"
+  }
+}
+export "rootfs" { format = "cpio.gz" }
+`)
+	command{args: []string{"-c", config, "--out", dir}}.events(t)
+	console := testenv.Boot(t, *info.Boot, "qemu-system-x86", kernel, filepath.Join(dir, "boot-x86_64.cpio.gz"))
+	for _, ask := range []struct{ command, want string }{
+		{"cat /proc/1/comm; hostname; cat /run/hello", "init\nboot\nstart\n"},
+		{"for d in /proc /sys /dev /dev/pts /dev/shm /run; do grep -c \" $d \" /proc/mounts; done", "1\n1\n1\n1\n1\n1\n"},
+		{"ip addr show lo | grep -c 127.0.0.1; tty | cut -c 1-5", "1\n/dev/\n"},
+	} {
+		if got, _ := console.Run(ask.command); got != ask.want {
+			t.Errorf("%s\ngot  %q\nwant %q", ask.command, got, ask.want)
+		}
+	}
+	console.Run("poweroff")
+	console.Expect(regexp.MustCompile("goodbye"))
+	console.Expect(regexp.MustCompile("Power down"))
+}
+
+// TestAddressScript has the preset's script for udhcpc set an address, in a
+// network namespace of its own.
+func TestAddressScript(t *testing.T) {
+	t.Parallel()
+	unshare := testenv.Tool(t, "unshare", "util-linux")
+	compilerFor(t, "x86_64")
+	dir := t.TempDir()
+	config := inFolder(t, dir, "boot.hcl", `name = "boot"
+toolchain "x86_64" {
+  from "host" {}
+}
+rootfs { preset = "boot" }
+export "rootfs" { format = "dir" }
+`)
+	command{args: []string{"-c", config, "--out", dir}}.events(t)
+	testenv.Tool(t, "ip", "iproute2")
+	const inNamespace = `ip link add v0 type veth peer name v1 && ip link set v1 up && exec chroot "$0" /bin/sh -c "$1"`
+	got := testenv.Output(t, unshare, "--map-root-user", "--net", "env", "-i", "PATH=/bin:/sbin:/usr/bin:/usr/sbin",
+		"interface=v0", "ip=10.1.2.3", "mask=24", "router=10.1.2.1", "dns=10.1.2.4 10.1.2.5", "domain=example.org",
+		"sh", "-c", inNamespace, filepath.Join(dir, "boot-x86_64.dir"),
+		"/usr/share/udhcpc/default.script bound && ip -4 -o addr show v0 && ip route && cat /etc/resolv.conf")
+	for _, want := range []string{"inet 10.1.2.3/24 ", "default via 10.1.2.1 dev v0", "search example.org\nnameserver 10.1.2.4\nnameserver 10.1.2.5\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("it did not set %q:\n%s", want, got)
 		}
 	}
 }

@@ -25,7 +25,7 @@ func (b *Builder) input(ctx context.Context, job Job) (plan.Input, error) {
 			}
 			in.Configs[c] = digest
 		}
-		parts, err := entries(ctx, t)
+		parts, err := entries(ctx, job.Config.Name, t)
 		if err != nil {
 			return plan.Input{}, err
 		}
@@ -34,8 +34,8 @@ func (b *Builder) input(ctx context.Context, job Job) (plan.Input, error) {
 	return in, nil
 }
 
-// entries digests the rootfs entries of a target and the files they name.
-func entries(ctx context.Context, t config.Target) ([]plan.Part, error) {
+// entries digests the layout of a target in a system of that name, the rootfs entries of a target and the files they name.
+func entries(ctx context.Context, name string, t config.Target) ([]plan.Part, error) {
 	digests, err := rootfs.Digest(ctx, t.Rootfs)
 	if err != nil {
 		return nil, err
@@ -43,6 +43,9 @@ func entries(ctx context.Context, t config.Target) ([]plan.Part, error) {
 	var parts []plan.Part
 	for _, d := range digests {
 		parts = append(parts, plan.Part{Name: d.Name, Value: d.Digest})
+	}
+	if t.Preset != "" {
+		parts = append(parts, plan.Part{Name: "preset", Value: t.Preset}, plan.Part{Name: "hostname", Value: name})
 	}
 	if len(t.Unchecked) > 0 {
 		parts = append(parts, plan.Part{Name: "unchecked", Value: strings.Join(t.Unchecked, " ")})

@@ -167,7 +167,8 @@ func (r *run) rootfs(ctx context.Context, s plan.Step, dir string, _ reporter) (
 		return nil, err
 	}
 	records, err := rootfs.Assemble(ctx, rootfs.Input{
-		Tree:    filepath.Join(r.Store.Path(key), outName, filepath.FromSlash(built.Tree)),
+		Tree:   filepath.Join(r.Store.Path(key), outName, filepath.FromSlash(built.Tree)),
+		Preset: t.Preset, Hostname: r.job.Config.Name,
 		Entries: t.Rootfs, Unchecked: t.Unchecked,
 	})
 	if err != nil {
@@ -183,7 +184,7 @@ func (r *run) rootfs(ctx context.Context, s plan.Step, dir string, _ reporter) (
 // unchanged looks whether the files of the rootfs blocks are still those that
 // the key was made from: a layer must not be kept under another's name.
 func (r *run) unchanged(ctx context.Context, t config.Target) error {
-	now, err := entries(ctx, t)
+	now, err := entries(ctx, r.job.Config.Name, t)
 	if err != nil {
 		return err
 	}

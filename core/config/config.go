@@ -33,6 +33,9 @@ type Target struct {
 	Busybox Busybox
 	// Rootfs are the entries of the `rootfs` blocks, in the order written.
 	Rootfs []Entry
+	// Preset is the layout that the root file system starts with; empty for
+	// the default.
+	Preset string `json:",omitempty"`
 	// Unchecked are absolute, clean paths in the root file system below which
 	// programs aren't checked for what they need to be started.
 	Unchecked []string

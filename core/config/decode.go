@@ -189,6 +189,6 @@ func (d *decoder) target(t target) Target {
 	}
 	result.Musl = d.musl(t, result.Toolchain)
 	result.Busybox = d.busybox(t.scope, fallback)
-	result.Rootfs, result.Unchecked = d.rootfs(t.scope)
+	d.rootfs(t.scope, &result)
 	return result
 }

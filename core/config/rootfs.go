@@ -28,8 +28,11 @@ var (
 )
 
 var rootfsShape = shape{
-	what:  "a rootfs block",
-	attrs: []attribute{{name: "unchecked", typ: cty.List(cty.String)}},
+	what: "a rootfs block",
+	attrs: []attribute{
+		{name: "preset", typ: cty.String, oneOf: []string{"minimal", "article", "container", "boot"}},
+		{name: "unchecked", typ: cty.List(cty.String)},
+	},
 	blocks: []nested{
 		{"directory", "/PATH"}, {"file", "/PATH"}, {"symlink", "/PATH"}, {"hardlink", "/PATH"},
 		{"device", "/PATH"}, {"fifo", "/PATH"}, {"overlay", "/PATH"},
@@ -59,15 +62,27 @@ var entryShapes = map[Kind]shape{
 	Group:   groupShape,
 }
 
-// rootfs decodes the blocks within all `rootfs` blocks, in the order written,
-// and the paths that are to be left unchecked.
-func (d *decoder) rootfs(sc *scope) (entries []Entry, unchecked []string) {
+// rootfs decodes all `rootfs` blocks for an architecture.
+func (d *decoder) rootfs(sc *scope, t *Target) {
 	var blocks []*hclsyntax.Block
+	var preset value
 	for _, outer := range d.doc.blocks["rootfs"] {
 		vals, inner := d.decode(outer, rootfsShape, sc)
 		blocks = append(blocks, inner...)
-		unchecked = append(unchecked, d.unchecked(vals["unchecked"])...)
+		t.Unchecked = append(t.Unchecked, d.unchecked(vals["unchecked"])...)
+		if v := vals["preset"]; v.state == given {
+			if preset.state == given && preset.text() != v.text() {
+				d.add(clash(v.at, preset.at, "Two presets", "A root file system starts with one layout. Remove one of the two."))
+			}
+			preset, t.Preset = v, v.text()
+		}
 	}
+	t.Rootfs = d.entries(blocks, sc)
+}
+
+// entries decodes the blocks within `rootfs` blocks, in the order written.
+func (d *decoder) entries(blocks []*hclsyntax.Block, sc *scope) []Entry {
+	var entries []Entry
 	explicit := make(map[string]*hclsyntax.Block)
 	for _, block := range blocks {
 		kind := Kind(block.Type)
@@ -84,7 +99,7 @@ func (d *decoder) rootfs(sc *scope) (entries []Entry, unchecked []string) {
 	for _, block := range blocks {
 		d.under(explicit, block)
 	}
-	return entries, unchecked
+	return entries
 }
 
 // claimed is what no second entry may make: a path, or an account's name. It

@@ -1,6 +1,7 @@
 package rootfs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,10 @@ import (
 
 // Input is what a file system is put together from.
 type Input struct {
+	// Preset is the name of the layout to start with; empty for the default.
+	Preset string
+	// Hostname is what the system calls itself if its layout has a name.
+	Hostname string
 	// Tree is the absolute path of busybox's install tree; "" for none.
 	Tree string
 	// Entries are the configuration's, in the order written.
@@ -40,7 +45,11 @@ type Input struct {
 // is read yet, and the files must stay as they are until it was.
 func Assemble(ctx context.Context, in Input) ([]Record, error) {
 	t := &tree{names: make(map[string]*node)}
-	addLayout(t)
+	layout := presets[cmp.Or(in.Preset, DefaultPreset)]
+	if layout == nil {
+		return nil, fmt.Errorf("there is no preset %q", in.Preset)
+	}
+	addLayout(t, layout(in.Hostname))
 	if in.Tree != "" {
 		if err := addFolder(ctx, t, folder{dir: in.Tree, from: origin{what: "busybox"}, keepLinks: true}); err != nil {
 			return nil, fmt.Errorf("read busybox's install tree: %w", err)

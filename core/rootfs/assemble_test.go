@@ -83,6 +83,22 @@ func list(records []Record) string {
 	return b.String()
 }
 
+// TestPresets lists each layout.
+func TestPresets(t *testing.T) {
+	for _, preset := range Presets() {
+		t.Run(preset, func(t *testing.T) {
+			records, err := Assemble(t.Context(), Input{Tree: busybox(t), Preset: preset, Hostname: "mini"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden(t, "preset-"+preset+".golden", list(records))
+		})
+	}
+	if _, err := Assemble(t.Context(), Input{Preset: "no"}); err == nil {
+		t.Error("an unknown preset is none")
+	}
+}
+
 // find returns the record of a path.
 func find(t *testing.T, records []Record, path string) Record {
 	t.Helper()

@@ -1,7 +1,11 @@
 package rootfs
 
 import (
-	_ "embed"
+	"embed"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
 )
 
 // initScript becomes /init, which the kernel starts from an initramfs.
@@ -9,7 +13,12 @@ import (
 //go:embed init.sh
 var initScript string
 
-// layoutItem is one name of the base layout.
+// bootFiles are what the preset "boot" adds, in their places.
+//
+//go:embed boot
+var bootFiles embed.FS
+
+// layoutItem is one name of a layout.
 type layoutItem struct {
 	path string
 	mode uint32
@@ -18,40 +27,89 @@ type layoutItem struct {
 	content string
 }
 
-// layoutName is how people know the origin of what is in every file system.
-const layoutName = "the base layout"
+// presets are the layouts that a file system can start with.
+var presets = map[string]func(hostname string) []layoutItem{
+	"minimal":   func(string) []layoutItem { return mountPoints },
+	"article":   func(string) []layoutItem { return articleLayout },
+	"container": func(string) []layoutItem { return containerLayout },
+	"boot":      bootLayout,
+}
 
-// layout returns the names that every file system starts with: the folders of
-// a hand-made mini system, mount points and homes, and an init for an
-// initramfs.
-func layout() []layoutItem {
-	items := []layoutItem{
-		{path: "init", mode: 0o755, content: initScript},
-		{path: "lib", link: "usr/lib"},
-		{path: "lib64", link: "usr/lib64"},
-		{path: "root", mode: 0o700},
+// Presets returns the names of the layouts that a file system can start with.
+func Presets() []string { return slices.Sorted(maps.Keys(presets)) }
+
+// DefaultPreset is the layout of a file system that states none.
+const DefaultPreset = "container"
+
+var (
+	// mountPoints are what a kernel or a container engine mounts on, and the
+	// folder that every program expects.
+	mountPoints = []layoutItem{
+		{path: "dev", mode: 0o755}, {path: "proc", mode: 0o755}, {path: "sys", mode: 0o755},
 		{path: "tmp", mode: 0o1777},
 	}
-	for _, path := range []string{
-		"bin", "dev", "etc", "proc", "sbin", "sys",
-		"usr", "usr/bin", "usr/include", "usr/lib", "usr/lib64", "usr/local", "usr/sbin",
-		"var", "var/lib", "var/local", "var/log", "var/run",
-	} {
-		items = append(items, layoutItem{path: path, mode: 0o755})
+
+	// articleLayout are the folders of a hand-made mini system.
+	articleLayout = []layoutItem{
+		{path: "bin", mode: 0o755}, {path: "sbin", mode: 0o755},
+		{path: "lib", link: "usr/lib"}, {path: "lib64", link: "usr/lib64"},
+		{path: "tmp", mode: 0o1777},
+		{path: "usr", mode: 0o755}, {path: "usr/bin", mode: 0o755}, {path: "usr/sbin", mode: 0o755},
+		{path: "usr/include", mode: 0o755}, {path: "usr/lib", mode: 0o755}, {path: "usr/lib64", mode: 0o755}, {path: "usr/local", mode: 0o755},
+		{path: "var", mode: 0o755}, {path: "var/lib", mode: 0o755}, {path: "var/local", mode: 0o755},
+		{path: "var/log", mode: 0o755}, {path: "var/run", mode: 0o755},
 	}
+
+	// containerLayout is that with mount points and homes, and with an init
+	// for an initramfs.
+	containerLayout = slices.Concat(articleLayout, mountPoints, []layoutItem{
+		{path: "etc", mode: 0o755},
+		{path: "init", mode: 0o755, content: initScript},
+		{path: "root", mode: 0o700},
+	})
+)
+
+// bootLayout is a system that starts by busybox's init.
+func bootLayout(hostname string) []layoutItem {
+	items := slices.Concat(containerLayout, []layoutItem{
+		{path: "etc/hostname", mode: 0o644, content: hostname + "\n"},
+		{path: "run", mode: 0o755},
+		{path: "var/run", link: "../run"},
+	})
+	// Nothing in memory fails to be read.
+	_ = fs.WalkDir(bootFiles, "boot", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		content, err := bootFiles.ReadFile(name)
+		mode := uint32(0o644)
+		if len(content) > 2 && string(content[:2]) == "#!" {
+			mode = 0o755
+		}
+		items = append(items, layoutItem{path: name[len("boot/"):], mode: mode, content: string(content)})
+		return err
+	})
 	return items
 }
 
-// addLayout puts the base layout into the tree.
-func addLayout(t *tree) {
+// layoutName is how people know the origin of what is in every file system.
+const layoutName = "the base layout"
+
+// addLayout puts a layout into the tree.
+func addLayout(t *tree, items []layoutItem) {
 	from := origin{what: layoutName}
-	for _, item := range layout() {
+	for _, item := range items {
 		n := &node{kind: Directory, mode: item.mode, from: from}
 		switch {
 		case item.link != "":
 			n.kind, n.mode, n.target = Symlink, 0o777, item.link
 		case item.content != "":
 			n.kind, n.content = File, Content{Data: []byte(item.content), Size: int64(len(item.content))}
+		}
+		for dir := path.Dir(item.path); dir != "."; dir = path.Dir(dir) {
+			if t.names[dir] == nil {
+				t.names[dir] = &node{kind: Directory, mode: 0o755, from: from}
+			}
 		}
 		t.names[item.path] = n
 	}

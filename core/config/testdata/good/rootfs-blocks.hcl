@@ -2,6 +2,7 @@ toolchain "x86_64" {}
 toolchain "aarch64" {}
 
 rootfs {
+  preset    = "boot"
   unchecked = ["/opt/vendor"]
   hardlink "/bin/also" { target = "/bin/busybox" }
   fifo "/run/pipe" {
