@@ -139,7 +139,7 @@ export "rootfs" { format = "dir" }
 	got := testenv.Output(t, unshare, "--map-root-user", "--net", "env", "-i", "PATH=/bin:/sbin:/usr/bin:/usr/sbin",
 		"interface=v0", "ip=10.1.2.3", "mask=24", "router=10.1.2.1", "dns=10.1.2.4 10.1.2.5", "domain=example.org",
 		"sh", "-c", inNamespace, filepath.Join(dir, "boot-x86_64.dir"),
-		"/usr/share/udhcpc/default.script bound && ip -4 -o addr show v0 && ip route && cat /etc/resolv.conf")
+		"/usr/share/udhcpc/default.script deconfig && /usr/share/udhcpc/default.script bound && ip -4 -o addr show v0 && ip route && cat /etc/resolv.conf")
 	for _, want := range []string{"inet 10.1.2.3/24 ", "default via 10.1.2.1 dev v0", "search example.org\nnameserver 10.1.2.4\nnameserver 10.1.2.5\n"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("it did not set %q:\n%s", want, got)
