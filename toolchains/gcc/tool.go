@@ -11,9 +11,11 @@ import (
 )
 
 // kept are the variables of the environment that a compiler sees. All others
-// stay away, as gcc, make and kbuild take orders from dozens of them.
-// LD_LIBRARY_PATH is kept for compilers that were unpacked, not installed.
-var kept = []string{"PATH", "HOME", "LD_LIBRARY_PATH"}
+// stay away, as gcc, make and kbuild take orders from dozens of them. Compilers
+// that were unpacked find libraries of their own by wrappers or by their
+// RUNPATH: a LD_LIBRARY_PATH would be a part of the compiler that no
+// fingerprint sees.
+var kept = []string{"PATH", "HOME"}
 
 // environment returns the whole environment of a child, with temporary files
 // below dir.

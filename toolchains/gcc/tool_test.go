@@ -1,0 +1,27 @@
+package gcc
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestEnvironment looks at what children get: nothing that could change what
+// they make without a trace in a key.
+func TestEnvironment(t *testing.T) {
+	for _, name := range []string{"LD_LIBRARY_PATH", "CC", "CFLAGS", "CPATH", "GCC_EXEC_PREFIX", "MAKEFLAGS"} {
+		t.Setenv(name, "/mine")
+	}
+	t.Setenv("HOME", "/home")
+	env := environment("/work", "A=b")
+	for _, entry := range env {
+		if strings.Contains(entry, "/mine") {
+			t.Errorf("children get %s", entry)
+		}
+	}
+	for _, want := range []string{"HOME=/home", "TMPDIR=/work", "LC_ALL=C", "TZ=UTC", "A=b"} {
+		if !slices.Contains(env, want) {
+			t.Errorf("%s is not in %q", want, env)
+		}
+	}
+}
