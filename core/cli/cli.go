@@ -59,13 +59,12 @@ func silent(err error) bool {
 
 // exitCode classifies how a command ended.
 func exitCode(ctx context.Context, err error) int {
-	var usage *usageError
 	switch {
 	case err == nil:
 		return exitOK
 	case ctx.Err() != nil || errors.Is(err, context.Canceled):
 		return exitCancelled
-	case errors.As(err, &usage), atFault(err):
+	case atFault(err):
 		return exitUsage
 	}
 	return exitFailed

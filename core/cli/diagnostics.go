@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -25,10 +26,20 @@ func (e *usageError) Error() string { return e.text }
 type sources map[string]*hcl.File
 
 // atFault reports whether the configuration or the command line is at fault.
+// Of several failures one is enough, in whatever order they came: until it is
+// mended, trying again is of no use.
 func atFault(err error) bool {
-	var diags hcl.Diagnostics
-	var f *fault.Error
-	return errors.As(err, &diags) || errors.As(err, &f) && f.Usage
+	for ; err != nil; err = errors.Unwrap(err) {
+		switch e := err.(type) {
+		case hcl.Diagnostics, *usageError:
+			return true
+		case *fault.Error:
+			return e.Usage
+		case interface{ Unwrap() []error }:
+			return slices.ContainsFunc(e.Unwrap(), atFault)
+		}
+	}
+	return false
 }
 
 // at gives an error a place in the configuration, if it is one for people
