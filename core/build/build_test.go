@@ -442,6 +442,13 @@ func TestBusyboxThatDoesNotRun(t *testing.T) {
 	if !errors.As(err, &f) || f.Step != "check for a64" || !strings.Contains(f.Detail, "exit status 3") {
 		t.Fatalf("err = %v", err)
 	}
+	if !slices.Equal(f.Excerpt, []string{"no"}) {
+		t.Errorf("excerpt = %q", f.Excerpt)
+	}
+	w.job.Config.Targets[0].Rootfs[0].Content = "#!/bin/sh\nexit 3\n"
+	if _, err = w.build(); !errors.As(err, &f) || len(f.Excerpt) > 0 {
+		t.Errorf("of what said nothing: %v, excerpt %q", err, f.Excerpt)
+	}
 }
 
 func TestFileThatChangesMeanwhile(t *testing.T) {

@@ -17,6 +17,7 @@ func (b *Builder) Compilers(ctx context.Context, job Job) (map[string]toolchain.
 	if err != nil {
 		return nil, err
 	}
+	r.damaged()
 	if err := r.probe(ctx); err != nil {
 		return nil, err
 	}
@@ -39,6 +40,7 @@ func (b *Builder) Fetch(ctx context.Context, job Job) (Inputs, error) {
 	if err != nil {
 		return Inputs{}, err
 	}
+	r.damaged()
 	if err := r.probe(ctx); err != nil {
 		return Inputs{}, err
 	}

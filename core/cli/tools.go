@@ -105,7 +105,9 @@ func (a *app) manager(st *store.Store, logger *slog.Logger) *toolchain.Manager {
 		Store: st, Files: st.Sub("sources"), Machine: host.Machine, Logger: logger,
 		Apt: &apt.Binaries{Dir: filepath.Join(st.Sub("apt"), "binary"), Offline: a.flags.offline, Logger: logger},
 	}
-	return &toolchain.Manager{Dir: st.Sub("toolchains"), Host: host, Providers: providers, Order: []string{"deb"}}
+	return &toolchain.Manager{
+		Dir: st.Sub("toolchains"), Host: host, Providers: providers, Order: []string{"deb"}, Steps: st.Sub("steps"),
+	}
 }
 
 func (a *app) jobs() int {

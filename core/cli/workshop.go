@@ -113,7 +113,7 @@ func (w *workshop) work(ctx context.Context, p *pluginhost.Found, do func(sdk.To
 // obtain returns the compiler of a toolchain; it is brought if need be.
 func (w *workshop) obtain(ctx context.Context, p *pluginhost.Found) (toolchain.Probed, error) {
 	req := request(p)
-	if known, ok := w.manager.Known(req); ok {
+	if known, ok := w.manager.Known(req); ok && w.manager.Sound(known) {
 		return known, nil
 	}
 	e := event.Event{Kind: event.Start, Step: "toolchain", Arch: req.Info.Arch}

@@ -25,7 +25,9 @@ type Candidate struct {
 type search struct {
 	found []Candidate
 	tried []string
-	// pins are what is known of all that was found here.
+	// dir is the folder that a provider brought, and pins what is known of
+	// all that was found in it.
+	dir  string
 	pins map[string]string
 }
 

@@ -72,7 +72,11 @@ func (m *Manager) from(req Request) []config.From {
 	}
 	from := []config.From{{Kind: "host"}}
 	for _, kind := range m.Order {
-		if f, ok := m.Providers[kind].Default(req.Info); ok {
+		f, ok := m.Providers[kind].Default(req.Info)
+		if !ok {
+			f, ok = m.keptDefault(req.Info.Arch, kind)
+		}
+		if ok {
 			from = append(from, f)
 		}
 	}

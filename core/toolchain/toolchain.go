@@ -34,6 +34,10 @@ type Manager struct {
 	// configuration names no place.
 	Providers map[string]Provider
 	Order     []string
+	// Steps is the folder of the store's results, absolute, which are the
+	// compilers that providers bring and those that Keep notes; empty if there
+	// are none.
+	Steps string
 }
 
 // ThisHost returns what a search sees of the machine it runs on.
@@ -70,6 +74,8 @@ type query struct {
 	Machine    string          `json:"machine"`
 	// Local is the state of files that compilers are made from.
 	Local map[string]string `json:"local,omitempty"`
+	// Kept are the digests of what is kept for the blocks.
+	Kept []string `json:"kept,omitempty"`
 
 	path string
 }
@@ -86,6 +92,9 @@ func (m *Manager) query(req Request) (query, error) {
 				q.Local = map[string]string{}
 			}
 			q.Local[path] = state
+		}
+		if k, ok := m.keptFor(req.Info.Arch, f); ok {
+			q.Kept = append(q.Kept, k.Digest)
 		}
 		f.Range = fault.Range{} // where it stands has no say
 		q.From = append(q.From, f)
@@ -185,7 +194,10 @@ func (o *obtaining) try(ctx context.Context, f config.From) (p Probed, ok bool, 
 			o.refused = append(o.refused, refusal{c, diags})
 			continue
 		}
-		return Probed{Compiler: compiler, From: c.From, Kind: f.Kind, Pins: s.pins}, err == nil, err
+		f.Range = fault.Range{}
+		return Probed{
+			Compiler: compiler, From: c.From, Kind: f.Kind, Block: f, Dir: s.dir, Stamp: o.stampTree(s.dir), Pins: s.pins,
+		}, err == nil, err
 	}
 	return Probed{}, false, nil
 }
@@ -202,10 +214,17 @@ func (o *obtaining) look(ctx context.Context, f config.From) (search, error) {
 	}
 	var s search
 	if err != nil {
-		s.tried = append(s.tried, fmt.Sprintf("from %q: %s", f.Kind, err))
-		return s, nil
+		kept, damaged := o.kept(o.req.Info.Arch, f)
+		if damaged != nil {
+			err = fmt.Errorf("%w; %w", err, damaged)
+		}
+		if kept == "" {
+			s.tried = append(s.tried, fmt.Sprintf("from %q: %s", f.Kind, err))
+			return s, nil
+		}
+		dir = kept
 	}
-	s.pins = o.pins(f, dir)
+	s.dir, s.pins = dir, o.pins(f, dir)
 	f.Dir = dir
 	s.path(o.req.Info, f)
 	return s, nil

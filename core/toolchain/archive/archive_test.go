@@ -285,8 +285,8 @@ func TestRefusesDownloads(t *testing.T) {
 	}
 }
 
-// TestDamaged looks whether a tree of the store that lost a file is unpacked
-// again.
+// TestDamaged looks whether a tree of the store that lost content, or has other
+// content of the same length, is unpacked again.
 func TestDamaged(t *testing.T) {
 	p, logs := provider(t)
 	block := from(config.Archive{File: put(t, tarball(t, entry{name: driver, body: "#!/bin/sh\n"}, entry{name: "lib/libc.a", body: "!<arch>"}))})
@@ -294,14 +294,16 @@ func TestDamaged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Truncate(filepath.Join(dir, "lib/libc.a"), 0); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := p.Provide(t.Context(), info, block, nil); err != nil {
-		t.Fatal(err)
-	}
-	if data, err := os.ReadFile(filepath.Join(dir, "lib/libc.a")); err != nil || string(data) != "!<arch>" {
-		t.Errorf("libc.a is %q (%v)", data, err)
+	for _, damage := range []string{"", "!<arcH>"} {
+		if err := os.WriteFile(filepath.Join(dir, "lib/libc.a"), []byte(damage), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Provide(t.Context(), info, block, nil); err != nil {
+			t.Fatal(err)
+		}
+		if data, err := os.ReadFile(filepath.Join(dir, "lib/libc.a")); err != nil || string(data) != "!<arch>" {
+			t.Errorf("libc.a is %q (%v)", data, err)
+		}
 	}
 	if !strings.Contains(logs.String(), "damaged") {
 		t.Errorf("nothing was said:\n%s", logs)
