@@ -140,11 +140,13 @@ func TestPrintFault(t *testing.T) {
 		File:  "x.hcl",
 		Start: fault.Position{Line: 2, Column: 1, Byte: 6}, End: fault.Position{Line: 2, Column: 17, Byte: 22},
 	}
+	command := "gcc" + strings.Repeat(" -Wl,--start-group", 9)
 	p.print(errors.Join(
 		&fault.Error{
 			Step: "toolchain for sw64", Summary: "No compiler", Detail: "None was found.", Remedy: "Get one.",
-			Excerpt: []string{"looked here", "and there"}, Log: "/tmp/log", Range: &r,
+			Excerpt: []string{"looked here", command}, Log: "/tmp/log", Range: &r,
 		},
+		&fault.Error{Summary: "No word", Detail: strings.Repeat("word ", 20) + "ends.", Excerpt: []string{""}},
 		errors.New("plain"),
 	))
 	want := `Error: No compiler (toolchain for sw64)
@@ -155,11 +157,16 @@ func TestPrintFault(t *testing.T) {
 None was found.
 
   looked here
-  and there
+  ` + command + `
 
 Get one.
 
 The full log is /tmp/log
+
+Error: No word
+
+word word word word word word word word word word word word word word word
+word word word word word ends.
 
 Error: plain
 `

@@ -150,7 +150,7 @@ func (p *probe) run(ctx context.Context, program string) (finding, []string, boo
 	if err != nil {
 		problem.Excerpt = excerpt(err)
 	} else {
-		problem.Excerpt = []string{strings.Join(command, " "), out}
+		problem.Excerpt = said(command, out)
 	}
 	return fail("static_run", "crashes "+how, problem), emulator, false
 }

@@ -48,14 +48,21 @@ func (e *commandError) Error() string {
 
 func (e *commandError) Unwrap() error { return e.err }
 
-// lines returns the command and the start of what it said.
-func (e *commandError) lines() []string {
+// lines returns the command and the start of what it said, if anything.
+func (e *commandError) lines() []string { return said(e.command, e.output) }
+
+// said returns a command and the start of its output, if there is any.
+func said(command []string, output string) []string {
 	const most = 20
-	said := strings.Split(strings.TrimSpace(e.output), "\n")
-	if len(said) > most {
-		said = append(said[:most], "…")
+	lines := []string{strings.Join(command, " ")}
+	if output = strings.TrimSpace(output); output == "" {
+		return lines
 	}
-	return append([]string{strings.Join(e.command, " ")}, said...)
+	out := strings.Split(output, "\n")
+	if len(out) > most {
+		out = append(out[:most], "…")
+	}
+	return append(lines, out...)
 }
 
 // output runs a command and returns its standard output.
