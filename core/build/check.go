@@ -40,7 +40,7 @@ func runner(c sdk.Compiler) string {
 }
 
 // check runs the busybox of the layer, where something here can.
-func (r *run) check(ctx context.Context, s plan.Step, dir string, _ reporter) (any, error) {
+func (r *run) check(ctx context.Context, s plan.Step, dir string, _ *course) (any, error) {
 	t := r.job.Config.Targets[s.Target]
 	c := r.compilers[t.Arch].Compiler
 	if !c.CanRun {

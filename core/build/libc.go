@@ -15,7 +15,7 @@ import (
 )
 
 // libc has the plugin build a C library for a compiler.
-func (r *run) libc(ctx context.Context, s plan.Step, dir string, report reporter) (any, error) {
+func (r *run) libc(ctx context.Context, s plan.Step, dir string, c *course) (any, error) {
 	t := r.job.Config.Targets[s.Target]
 	plugin, err := r.Plugins.Toolchain(ctx, t.Toolchain.Plugin)
 	if err != nil {
@@ -38,11 +38,11 @@ func (r *run) libc(ctx context.Context, s plan.Step, dir string, report reporter
 		Compiler: r.compilers[t.Arch].Compiler, Attributes: t.Toolchain.Attributes,
 		Name: t.Toolchain.Libc, Version: t.Musl.Version, SourceDir: r.sourceDir(s),
 		WorkDir: work, OutDir: out, Jobs: r.Jobs,
-	}, func(p sdk.Report) { report.progress(p.Phase, p.Done, p.Total, p.Message) })
+	}, c.report)
 	if err != nil {
 		return nil, diagnosedLibc(t, err)
 	}
-	report.warn(result.Warnings, placeTarget(t))
+	c.warn(result.Warnings, placeTarget(t))
 	return result, os.RemoveAll(work)
 }
 
