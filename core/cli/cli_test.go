@@ -102,7 +102,10 @@ func TestCompletion(t *testing.T) {
 }
 
 func TestFmt(t *testing.T) {
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "b[1] *")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	path := filepath.Join(dir, "a.hcl")
 	write := func(text string) {
 		t.Helper()

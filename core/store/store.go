@@ -129,12 +129,15 @@ func (s *Store) Make(ctx context.Context, key string, waiting func(), fill func(
 // sweep removes what killed runs left of key. The caller holds its lock, so
 // nobody is at work there.
 func (s *Store) sweep(key string) error {
-	left, err := filepath.Glob(filepath.Join(s.dir, temps, key+".*"))
+	entries, err := os.ReadDir(s.Sub(temps))
 	if err != nil {
 		return fmt.Errorf("sweep %s: %w", key, err)
 	}
-	for _, dir := range left {
-		if err := RemoveAll(dir); err != nil {
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), key+".") {
+			continue
+		}
+		if err := RemoveAll(filepath.Join(s.Sub(temps), e.Name())); err != nil {
 			return fmt.Errorf("sweep %s: %w", key, err)
 		}
 	}

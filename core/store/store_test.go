@@ -149,7 +149,7 @@ func TestLockCancel(t *testing.T) {
 // TestKilled kills a process in the middle of a fill: the next Make sweeps
 // what it left, and makes the result.
 func TestKilled(t *testing.T) {
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "b[1] *")
 	cmd := exec.Command(os.Args[0], "-test.run=^TestHang$")
 	cmd.Env = append(os.Environ(), "MKMINI_TEST_HANG="+dir)
 	out, err := cmd.StdoutPipe()

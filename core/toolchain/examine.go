@@ -77,7 +77,7 @@ func Architectures(dir string, infos []sdk.ToolchainInfo) []string {
 		var s search
 		for _, triplet := range info.Triplets {
 			for _, bin := range bins {
-				s.drivers(filepath.Join(dir, bin, triplet+"-gcc"), "")
+				s.drivers(filepath.Join(dir, bin), triplet+"-gcc", "")
 			}
 		}
 		if len(s.found) > 0 && !slices.Contains(archs, info.Arch) {

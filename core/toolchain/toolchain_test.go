@@ -80,7 +80,7 @@ func TestOrderOfPlaces(t *testing.T) {
 	inVendor := driver(t, filepath.Join(vendor, "usr/bin/sw_64-sunway-linux-gnu-gcc"), "good")
 	wildcard := driver(t, filepath.Join(onPath, "sw_64sw6b-sunway-linux-gnu-gcc"), "good")
 	plain := driver(t, filepath.Join(onPath, "gcc"), "good")
-	odd := driver(t, filepath.Join(dir, "odd/bin/swcc-gcc"), "good")
+	odd := driver(t, filepath.Join(dir, "odd[1] */bin/swcc-gcc"), "good")
 	tests := []struct {
 		name    string
 		machine string
@@ -91,8 +91,8 @@ func TestOrderOfPlaces(t *testing.T) {
 		{"path before host", "x86_64", []config.From{{Kind: "path", Dir: vendor}, {Kind: "host"}}, inVendor},
 		{"host before path", "x86_64", []config.From{{Kind: "host"}, {Kind: "path", Dir: vendor}}, wildcard},
 		{"a path that is not set is passed over", "x86_64", []config.From{{Kind: "path"}, {Kind: "host"}}, wildcard},
-		{"a prefix", "x86_64", []config.From{{Kind: "path", Dir: filepath.Join(dir, "odd"), Prefix: "swcc-"}}, odd},
-		{"any compiler in a folder that was named", "x86_64", []config.From{{Kind: "path", Dir: filepath.Join(dir, "odd")}}, odd},
+		{"a prefix", "x86_64", []config.From{{Kind: "path", Dir: filepath.Join(dir, "odd[1] *"), Prefix: "swcc-"}}, odd},
+		{"any compiler in a folder that was named", "x86_64", []config.From{{Kind: "path", Dir: filepath.Join(dir, "odd[1] *")}}, odd},
 		{"the plain gcc on such a machine, after the triplets", "sw_64", []config.From{{Kind: "path", Dir: onPath, Prefix: ""}}, wildcard},
 	}
 	for _, test := range tests {
