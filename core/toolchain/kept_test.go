@@ -75,7 +75,7 @@ func TestKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	var f *fault.Error
-	if p, err := obtain(deb); !errors.As(err, &f) || !strings.Contains(strings.Join(f.Excerpt, ""), "the network is off; the compiler that a bundle brought is damaged") {
+	if p, err := obtain(deb); !errors.As(err, &f) || !strings.Contains(f.Detail, "The network is off. The compiler that a bundle brought is damaged") {
 		t.Errorf("a damaged compiler: %v, %v", p.Compiler.CC, err)
 	}
 }

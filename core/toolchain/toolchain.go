@@ -15,7 +15,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -177,6 +176,7 @@ type obtaining struct {
 	probes  int
 	refused []refusal
 	tried   []string
+	failed  []failed
 }
 
 // try looks in one place. ok is false if it has no compiler of use.
@@ -215,10 +215,11 @@ func (o *obtaining) look(ctx context.Context, f config.From) (search, error) {
 	var s search
 	if err != nil {
 		kept, damaged := o.kept(o.req.Info.Arch, f)
-		if damaged != nil {
-			err = fmt.Errorf("%w; %w", err, damaged)
-		}
 		if kept == "" {
+			o.failed = append(o.failed, failed{f, err, damaged})
+			if damaged != nil {
+				err = fmt.Errorf("%w; %w", err, damaged)
+			}
 			s.tried = append(s.tried, fmt.Sprintf("from %q: %s", f.Kind, err))
 			return s, nil
 		}
@@ -237,76 +238,4 @@ func probe(ctx context.Context, plugin sdk.Toolchain, c Candidate, req Request, 
 	return plugin.Probe(ctx, sdk.ProbeRequest{
 		CC: c.CC, Prefix: c.Prefix, Attributes: req.Toolchain.Attributes, WorkDir: workDir,
 	})
-}
-
-// refusal is a compiler that failed its probe.
-type refusal struct {
-	Candidate
-	diags sdk.Diagnostics
-}
-
-// remarks returns a line for each compiler that was passed over.
-func (o *obtaining) remarks() []string { return remarks(o.refused) }
-
-func remarks(refused []refusal) []string {
-	var lines []string
-	for _, r := range refused {
-		lines = append(lines, fmt.Sprintf("%s was passed over: %s", r.CC, r.diags.Error()))
-	}
-	return lines
-}
-
-// failure explains that no place had a compiler of use.
-func (o *obtaining) failure() error {
-	if len(o.refused) == 0 {
-		return notFound(o.req, o.tried)
-	}
-	return unusable(o.req, o.refused, o.tried)
-}
-
-// notFound is the first error a newcomer sees: it says what was looked for,
-// where, which package has it, and how to point to a compiler.
-func notFound(req Request, tried []string) error {
-	return &fault.Error{
-		Step:    "toolchain for " + req.Info.Arch,
-		Summary: "No compiler for " + req.Info.Arch + " found",
-		Detail:  "None of the places of this block has a C compiler for " + req.Info.Arch + ".",
-		Excerpt: tried,
-		Remedy:  remedy(req),
-		Range:   &req.Toolchain.Range,
-	}
-}
-
-func remedy(req Request) string {
-	point := fmt.Sprintf(`point to a compiler's folder with from "path" { dir = "/path/to/compiler" } in toolchain %q`, req.Toolchain.Plugin)
-	if len(req.Info.Packages) == 0 {
-		return "No Debian package holds this compiler: get it from the vendor of the processor, then " + point + "."
-	}
-	return fmt.Sprintf("Install it with `apt-get install %s`, or %s.", strings.Join(req.Info.Packages, " "), point)
-}
-
-// unusable is the error for compilers that were found and can't be used. The
-// first one's is told in full.
-func unusable(req Request, refused []refusal, tried []string) error {
-	first := refused[0].diags[0]
-	f := &fault.Error{
-		Step:    "toolchain for " + req.Info.Arch,
-		Summary: first.Summary,
-		Detail:  first.Detail,
-		Remedy:  first.Remedy,
-		Excerpt: first.Excerpt,
-		Log:     first.Log,
-		Range:   &req.Toolchain.Range,
-	}
-	if f.Remedy == "" {
-		f.Remedy = remedy(req)
-	}
-	if len(first.Path) == 2 && first.Path[0] == "attributes" {
-		if r, ok := req.Toolchain.AttributeRanges[first.Path[1]]; ok {
-			f.Range, f.Usage = &r, true
-		}
-	}
-	f.Excerpt = append(f.Excerpt, remarks(refused[1:])...)
-	f.Excerpt = append(f.Excerpt, tried...)
-	return f
 }

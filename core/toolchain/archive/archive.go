@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"github.com/mkmini/mkmini/core/config"
+	"github.com/mkmini/mkmini/core/fault"
 	"github.com/mkmini/mkmini/core/source"
 	"github.com/mkmini/mkmini/core/toolchain"
 	"github.com/mkmini/mkmini/core/toolchain/hostcheck"
@@ -86,14 +87,11 @@ func (p *Provider) provide(ctx context.Context, info sdk.ToolchainInfo, from con
 	if err != nil {
 		return "", err
 	}
-	dir, drivers, err := unpacked.Find(info, tree, from.Prefix, unpacked.Folders(tree, a.Bin))
+	dir, drivers, err := unpacked.Find(w.name, info, tree, from.Prefix, unpacked.Folders(tree, a.Bin))
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", w.name, err)
+		return "", err
 	}
-	if err := unpacked.Runs(p.Host, tree, drivers); err != nil {
-		return "", fmt.Errorf("%s: %w", w.name, err)
-	}
-	return dir, nil
+	return dir, unpacked.Runs(w.name, p.Host, tree, drivers)
 }
 
 // work is one archive being unpacked.
@@ -122,7 +120,11 @@ func (w *work) tree(ctx context.Context) (string, error) {
 			return "", err
 		}
 		if sum != "" && got != sum {
-			return "", fmt.Errorf("%s has the sha256 %s, but %s is wanted", w.archive.File, got, sum)
+			return "", &fault.Error{
+				Summary: "File has another hash", Usage: true,
+				Detail: fmt.Sprintf("The file %s has the sha256 %s, but %s is wanted.", w.archive.File, got, sum),
+				Remedy: "Get the archive anew, or correct sha256 if you trust this one.",
+			}
 		}
 		sum = got
 	}

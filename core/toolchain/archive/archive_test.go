@@ -223,7 +223,7 @@ func TestRefuses(t *testing.T) {
 		want    []string
 	}{
 		{"not set", nil, func(a *config.Archive) { a.File = "" }, nil, []string{"neither file nor url is set"}},
-		{"no file", nil, func(a *config.Archive) { a.File = "/nonexistent/a" }, nil, []string{"There is no file /nonexistent/a"}},
+		{"no file", nil, func(a *config.Archive) { a.File = "/nonexistent/a" }, nil, []string{"there is no file /nonexistent/a"}},
 		{"up", tarball(t, gcc, entry{name: "../x"}), nil, nil, []string{"vendor.tar.gz cannot be unpacked", "../x: it would be written outside"}},
 		{"absolute", tarball(t, gcc, entry{name: "/etc/x"}), nil, nil, []string{"/etc/x: it would be written outside"}},
 		{"link out", tarball(t, gcc, link("lib", "../../lib")), nil, nil, []string{"lib: it is a link to somewhere outside"}},
