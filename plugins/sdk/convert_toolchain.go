@@ -29,6 +29,7 @@ func toolchainInfoToProto(i ToolchainInfo) *pluginv1.ToolchainInfo {
 		Ldflags:    i.LDFlags,
 		Settings:   i.Settings,
 		Musl:       i.Musl,
+		GccOptions: i.GCCOptions,
 		Boot:       bootToProto(i.Boot),
 		Attributes: each(i.Attributes, attributeToProto),
 	}
@@ -59,6 +60,7 @@ func toolchainInfoFromProto(i *pluginv1.ToolchainInfo) ToolchainInfo {
 		LDFlags:    i.GetLdflags(),
 		Settings:   i.GetSettings(),
 		Musl:       i.GetMusl(),
+		GCCOptions: i.GetGccOptions(),
 		Boot:       bootFromProto(i.GetBoot()),
 		Attributes: each(i.GetAttributes(), attributeFromProto),
 	}

@@ -67,6 +67,10 @@ type ToolchainInfo struct {
 	// empty if musl doesn't know it. A toolchain that sets it is a
 	// [LibcBuilder].
 	Musl string `json:"musl,omitempty"`
+	// GCCOptions are options of the configure script of a gcc that is built
+	// from source, for the ABI and the least processor of the architecture:
+	// "--with-arch=armv7-a".
+	GCCOptions []string `json:"gcc_options,omitempty"`
 	// Boot says how QEMU starts a kernel of this architecture; nil if it
 	// can't.
 	Boot *Boot `json:"boot,omitempty"`

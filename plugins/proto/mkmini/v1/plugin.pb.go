@@ -824,7 +824,9 @@ type ToolchainInfo struct {
 	CpuFlag    string            `protobuf:"bytes,17,opt,name=cpu_flag,json=cpuFlag,proto3" json:"cpu_flag,omitempty"`
 	DebianArch string            `protobuf:"bytes,18,opt,name=debian_arch,json=debianArch,proto3" json:"debian_arch,omitempty"`
 	// What musl calls the architecture; empty if it doesn't know it.
-	Musl          string `protobuf:"bytes,19,opt,name=musl,proto3" json:"musl,omitempty"`
+	Musl string `protobuf:"bytes,19,opt,name=musl,proto3" json:"musl,omitempty"`
+	// Options of the configure script of a gcc that is built from source.
+	GccOptions    []string `protobuf:"bytes,20,rep,name=gcc_options,json=gccOptions,proto3" json:"gcc_options,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -990,6 +992,13 @@ func (x *ToolchainInfo) GetMusl() string {
 		return x.Musl
 	}
 	return ""
+}
+
+func (x *ToolchainInfo) GetGccOptions() []string {
+	if x != nil {
+		return x.GccOptions
+	}
+	return nil
 }
 
 type ProbeRequest struct {
@@ -2551,7 +2560,7 @@ const file_mkmini_v1_plugin_proto_rawDesc = "" +
 	"\x19DescribeToolchainResponse\x125\n" +
 	"\x04info\x18\x01 \x01(\v2\x1f.mkmini.plugin.v1.ToolchainInfoH\x00R\x04info\x125\n" +
 	"\afailure\x18\x02 \x01(\v2\x19.mkmini.plugin.v1.FailureH\x00R\afailureB\t\n" +
-	"\aoutcome\"\xdd\x06\n" +
+	"\aoutcome\"\xfe\x06\n" +
 	"\rToolchainInfo\x12\x12\n" +
 	"\x04arch\x18\x01 \x01(\tR\x04arch\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x12\x1a\n" +
@@ -2578,7 +2587,9 @@ const file_mkmini_v1_plugin_proto_rawDesc = "" +
 	"\bcpu_flag\x18\x11 \x01(\tR\acpuFlag\x12\x1f\n" +
 	"\vdebian_arch\x18\x12 \x01(\tR\n" +
 	"debianArch\x12\x12\n" +
-	"\x04musl\x18\x13 \x01(\tR\x04musl\x1a;\n" +
+	"\x04musl\x18\x13 \x01(\tR\x04musl\x12\x1f\n" +
+	"\vgcc_options\x18\x14 \x03(\tR\n" +
+	"gccOptions\x1a;\n" +
 	"\rSettingsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a=\n" +
