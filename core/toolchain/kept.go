@@ -1,6 +1,7 @@
 package toolchain
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -10,10 +11,10 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/mkmini/mkmini/core/artifact"
 	"github.com/mkmini/mkmini/core/config"
 	"github.com/mkmini/mkmini/core/fault"
 	"github.com/mkmini/mkmini/core/store"
+	"github.com/mkmini/mkmini/core/toolchain/tree"
 )
 
 // Kept is a compiler in the store that came from another machine, where a
@@ -58,11 +59,11 @@ func Portable(from config.From) (block config.From, ok bool) {
 }
 
 // Keep notes a compiler that is in the store.
-func (m *Manager) Keep(k Kept) error {
+func (m *Manager) Keep(ctx context.Context, k Kept) error {
 	if !filepath.IsLocal(k.Dir) || k.Dir == "." {
 		return fmt.Errorf("keep a compiler in %q: not a folder of the store", k.Dir)
 	}
-	digest, _, err := artifact.Digest(m.tree(filepath.Join(m.Steps, k.Dir)))
+	digest, err := tree.Digest(ctx, m.result(filepath.Join(m.Steps, k.Dir)))
 	if err != nil {
 		return fmt.Errorf("keep a compiler: %w", err)
 	}
@@ -104,13 +105,13 @@ var errDamaged = errors.New("the compiler that a bundle brought is damaged; unbu
 
 // kept returns the folder of a compiler that was kept for a block, "" if none
 // was.
-func (m *Manager) kept(arch string, from config.From) (dir string, err error) {
+func (m *Manager) kept(ctx context.Context, arch string, from config.From) (dir string, err error) {
 	k, ok := m.keptFor(arch, from)
 	if !ok {
 		return "", nil
 	}
 	dir = filepath.Join(m.Steps, k.Dir)
-	if now, _, err := artifact.Digest(m.tree(dir)); err != nil || now != k.Digest {
+	if now, err := tree.Digest(ctx, m.result(dir)); err != nil || now != k.Digest {
 		return "", errDamaged
 	}
 	return dir, nil

@@ -45,7 +45,7 @@ func TestKept(t *testing.T) {
 		}
 	}
 	for _, block := range []config.From{deb, there} {
-		if err := m.Keep(toolchain.Kept{Arch: "sw64", Block: block, Dir: "compiler-1/tree"}); err != nil {
+		if err := m.Keep(t.Context(), toolchain.Kept{Arch: "sw64", Block: block, Dir: "compiler-1/tree"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -67,7 +67,7 @@ func TestKept(t *testing.T) {
 		t.Errorf("another block gave %s", p.Compiler.CC)
 	}
 	for _, dir := range []string{"../x", "/x", "", ".", "compiler-2/tree"} {
-		if m.Keep(toolchain.Kept{Arch: "sw64", Block: deb, Dir: dir}) == nil {
+		if m.Keep(t.Context(), toolchain.Kept{Arch: "sw64", Block: deb, Dir: dir}) == nil {
 			t.Errorf("%q was kept", dir)
 		}
 	}

@@ -9,21 +9,21 @@ import "github.com/mkmini/mkmini/core/artifact"
 //
 // If it isn't, Obtain has the provider look at it, and bring it again.
 func (m *Manager) Sound(p Probed) bool {
-	return p.Stamp == "" || artifact.Stamp(m.tree(p.Dir)) == p.Stamp
+	return p.Stamp == "" || artifact.Stamp(m.result(p.Dir)) == p.Stamp
 }
 
-// tree returns the result of the store that a folder is in, or "".
-func (m *Manager) tree(dir string) string {
+// result returns the result of the store that a folder is in, or "".
+func (m *Manager) result(dir string) string {
 	if m.Steps == "" {
 		return ""
 	}
-	return tree(m.Steps, dir)
+	return resultOf(m.Steps, dir)
 }
 
 // stampTree returns the state of the result of the store that a folder is in,
 // or "" if it is in none.
 func (m *Manager) stampTree(dir string) string {
-	if t := m.tree(dir); t != "" {
+	if t := m.result(dir); t != "" {
 		return artifact.Stamp(t)
 	}
 	return ""

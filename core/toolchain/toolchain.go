@@ -214,7 +214,7 @@ func (o *obtaining) look(ctx context.Context, f config.From) (search, error) {
 	}
 	var s search
 	if err != nil {
-		kept, damaged := o.kept(o.req.Info.Arch, f)
+		kept, damaged := o.kept(ctx, o.req.Info.Arch, f)
 		if kept == "" {
 			o.failed = append(o.failed, failed{f, err, damaged})
 			if damaged != nil {

@@ -13,10 +13,10 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/mkmini/mkmini/core/artifact"
 	"github.com/mkmini/mkmini/core/fault"
 	"github.com/mkmini/mkmini/core/source"
 	"github.com/mkmini/mkmini/core/store"
+	"github.com/mkmini/mkmini/core/toolchain/tree"
 )
 
 // treeName is the folder of the files in an entry.
@@ -100,8 +100,8 @@ func (k *Keeper) Tree(ctx context.Context, key string, origin Origin, waiting fu
 		return "", err
 	}
 	_, err := k.Store.Make(ctx, key, waiting, func(ctx context.Context, dir string) (any, error) {
-		tree, work := filepath.Join(dir, treeName), filepath.Join(dir, "work")
-		filled, err := fill(ctx, tree, work)
+		dst, work := filepath.Join(dir, treeName), filepath.Join(dir, "work")
+		filled, err := fill(ctx, dst, work)
 		if err = errors.Join(err, store.RemoveAll(work)); err != nil {
 			return nil, err
 		}
@@ -109,7 +109,7 @@ func (k *Keeper) Tree(ctx context.Context, key string, origin Origin, waiting fu
 		if r.Left != "" {
 			k.logger().Warn("a compiler was unpacked without "+r.Left, "from", origin.From)
 		}
-		r.Digest, _, err = artifact.Digest(tree)
+		r.Digest, err = tree.Digest(ctx, dst)
 		return r, err
 	})
 	if err != nil {
@@ -125,7 +125,7 @@ func (k *Keeper) check(ctx context.Context, key string) error {
 		if k.Store.Load(key, &r) != nil {
 			return false
 		}
-		now, _, err := artifact.Digest(k.Path(key))
+		now, err := tree.Digest(ctx, k.Path(key))
 		return err == nil && now == r.Digest
 	}
 	if !k.Store.Has(key) || whole() {
