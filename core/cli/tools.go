@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/mkmini/mkmini/core/build"
+	"github.com/mkmini/mkmini/core/bundle"
 	"github.com/mkmini/mkmini/core/config"
 	"github.com/mkmini/mkmini/core/event"
 	"github.com/mkmini/mkmini/core/fault"
@@ -101,12 +102,13 @@ func (a *app) fetcher(st *store.Store, logger *slog.Logger) *source.Fetcher {
 func (a *app) manager(st *store.Store, logger *slog.Logger) *toolchain.Manager {
 	host := toolchain.ThisHost()
 	providers := a.unpackers(st, logger)
+	providers["source"] = a.builder(st, logger)
 	providers["deb"] = &deb.Provider{
 		Store: st, Files: st.Sub("sources"), Machine: host.Machine, Logger: logger,
 		Apt: &apt.Binaries{Dir: filepath.Join(st.Sub("apt"), "binary"), Offline: a.flags.offline, Logger: logger},
 	}
 	return &toolchain.Manager{
-		Dir: st.Sub("toolchains"), Host: host, Providers: providers, Order: []string{"deb"}, Steps: st.Sub("steps"),
+		Dir: st.Sub("toolchains"), Host: host, Providers: providers, Order: []string{"deb"}, Chosen: a.chosen, Steps: st.Sub("steps"),
 	}
 }
 
@@ -155,8 +157,8 @@ func (a *app) openStore() (*store.Store, error) {
 	return st, nil
 }
 
-// host knows the plugins: the configuration's folder, the user's, and those
-// that mkmini itself serves.
+// host knows the plugins: the configuration's folder, the user's, those of
+// bundles, and those that mkmini itself serves.
 func (a *app) host(st *store.Store, dir string, logger *slog.Logger) (*pluginhost.Host, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -166,6 +168,7 @@ func (a *app) host(st *store.Store, dir string, logger *slog.Logger) (*pluginhos
 	if data := dataDir(); data != "" {
 		dirs = append(dirs, filepath.Join(data, "mkmini", "plugins"))
 	}
+	dirs = append(dirs, st.Sub(bundle.PluginDir))
 	return pluginhost.New(pluginhost.Options{
 		Builtins: a.Builtins, Self: self, Dirs: dirs, Path: true, CacheDir: st.Sub("plugins"), Logger: logger,
 	}), nil
