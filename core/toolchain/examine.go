@@ -38,6 +38,9 @@ func (m *Manager) Examine(ctx context.Context, req Request, plugin sdk.Toolchain
 			if err != nil && !errors.As(err, &problems) {
 				return nil, err
 			}
+			if err != nil {
+				problems = refusal{c, problems}.problems()
+			}
 			examined = append(examined, Examined{Candidate: c, Compiler: compiler, Problems: problems})
 			if len(problems) == 0 {
 				return examined, nil

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"os/exec"
 	"slices"
 	"strings"
 
@@ -24,7 +25,7 @@ func (o *obtaining) remarks() []string { return remarks(o.refused) }
 func remarks(refused []refusal) []string {
 	var lines []string
 	for _, r := range refused {
-		lines = append(lines, fmt.Sprintf("%s was passed over: %s", r.CC, r.diags.Error()))
+		lines = append(lines, fmt.Sprintf("%s was passed over: %s", r.CC, r.problems().Error()))
 	}
 	return lines
 }
@@ -98,34 +99,62 @@ func capital(clause string) string {
 
 func remedy(req Request) string {
 	point := fmt.Sprintf(`point to a compiler's folder with from "path" { dir = "/path/to/compiler" } in toolchain %q`, req.Toolchain.Plugin)
-	if len(req.Info.Packages) == 0 {
+	packages := strings.Join(req.Info.Packages, " ")
+	if packages == "" {
 		return "No Debian package holds this compiler: get it from the vendor of the processor, then " + point + "."
 	}
-	return fmt.Sprintf("Install it with `apt-get install %s`, or %s.", strings.Join(req.Info.Packages, " "), point)
+	if _, err := exec.LookPath("apt-get"); err != nil {
+		return fmt.Sprintf("Install one, which is %s in Debian and has other names elsewhere, or %s.", packages, point)
+	}
+	return fmt.Sprintf("Install it with `apt-get install %s`, or %s.", packages, point)
 }
 
-// unusable is the error for compilers that were found and can't be used. The
-// first one's is told in full.
+// problems are why the compiler was refused, without warnings. There is
+// always one.
+func (r refusal) problems() sdk.Diagnostics {
+	problems := slices.DeleteFunc(slices.Clone(r.diags), func(d sdk.Diagnostic) bool { return d.Severity == sdk.Warning })
+	if len(problems) == 0 {
+		return sdk.Diagnostics{{
+			Summary: "Compiler refused without a reason",
+			Detail:  fmt.Sprintf("The plugin refuses %s and does not say why.", r.CC),
+			Remedy:  "Report this to whoever makes the plugin, or use another compiler.",
+		}}
+	}
+	return problems
+}
+
+// unusable is the error for compilers that were found and can't be used. All
+// that is wrong with the first one is told in full, each at its place, since
+// it is the one that would have been taken.
 func unusable(req Request, refused []refusal, tried []string) error {
-	first := refused[0].diags[0]
-	f := &fault.Error{
-		Step:    "toolchain for " + req.Info.Arch,
-		Summary: first.Summary,
-		Detail:  first.Detail,
-		Remedy:  first.Remedy,
-		Excerpt: first.Excerpt,
-		Log:     first.Log,
-		Range:   &req.Toolchain.Range,
-	}
-	if f.Remedy == "" {
-		f.Remedy = remedy(req)
-	}
-	if len(first.Path) == 2 && first.Path[0] == "attributes" {
-		if r, ok := req.Toolchain.AttributeRanges[first.Path[1]]; ok {
+	var faults []error
+	for i, d := range refused[0].problems() {
+		f := &fault.Error{
+			Step:    "toolchain for " + req.Info.Arch,
+			Summary: d.Summary, Detail: d.Detail, Remedy: cmp.Or(d.Remedy, remedy(req)),
+			Excerpt: d.Excerpt, Log: d.Log, Range: &req.Toolchain.Range,
+		}
+		if r, ok := written(req, d.Path); ok {
 			f.Range, f.Usage = &r, true
 		}
+		if i == 0 {
+			f.Excerpt = slices.Concat(d.Excerpt, remarks(refused[1:]), tried)
+		}
+		faults = append(faults, f)
 	}
-	f.Excerpt = append(f.Excerpt, remarks(refused[1:])...)
-	f.Excerpt = append(f.Excerpt, tried...)
-	return f
+	if len(faults) == 1 {
+		return faults[0]
+	}
+	return errors.Join(faults...)
+}
+
+// written returns where the attribute stands that a path names, or else the
+// innermost one around it whose place is known.
+func written(req Request, path []string) (fault.Range, bool) {
+	for n := len(path); n > 1 && path[0] == "attributes"; n-- {
+		if r, ok := req.Toolchain.AttributeRanges[strings.Join(path[1:n], ".")]; ok {
+			return r, true
+		}
+	}
+	return fault.Range{}, false
 }

@@ -134,7 +134,8 @@ func (m *Manager) Known(req Request) (Probed, bool) {
 
 // Obtain returns the first compiler found that passes the plugin's probe,
 // and remembers it. Failures of those before it are returned as remarks.
-// With none, the error is a [*fault.Error] that lists all that was tried.
+// With none, the error is a [*fault.Error] that lists all that was tried, or
+// several that are joined, one for each fault of the first compiler.
 func (m *Manager) Obtain(ctx context.Context, req Request, plugin sdk.Toolchain, workDir string, report Report) (Probed, []string, error) {
 	q, err := m.query(req)
 	if err != nil {

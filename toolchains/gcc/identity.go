@@ -58,9 +58,12 @@ func (p *probe) target(machine string) finding {
 
 // anotherCompiler is the remedy for a compiler that can't be mended.
 func (p *probe) anotherCompiler() string {
-	if len(p.info.Packages) > 0 {
-		return fmt.Sprintf("Install one with `apt-get install %s`, or point a `from \"path\"` block to the folder of one.",
-			strings.Join(p.info.Packages, " "))
+	packages := strings.Join(p.info.Packages, " ")
+	if _, err := exec.LookPath("apt-get"); err == nil && packages != "" {
+		return fmt.Sprintf("Install one with `apt-get install %s`, or point a `from \"path\"` block to the folder of one.", packages)
+	}
+	if packages != "" {
+		return fmt.Sprintf("Install one, which is %s in Debian and has other names elsewhere, or point a `from \"path\"` block to the folder of one.", packages)
 	}
 	return fmt.Sprintf("Point a `from \"path\"` block to the folder of the vendor's compiler for %s.", p.info.Arch)
 }
