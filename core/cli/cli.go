@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mkmini/mkmini/core/config"
 	"github.com/mkmini/mkmini/core/config/settings"
 )
 
@@ -78,6 +79,8 @@ type app struct {
 	// settings are the user's, once configure has read them.
 	settings   settings.Settings
 	configured bool
+	// chosen are the places of compilers that the user chose, by toolchain.
+	chosen map[string][]config.From
 	// releases give back stores that are in use.
 	releases []func()
 }

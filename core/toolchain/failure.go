@@ -49,13 +49,17 @@ type failed struct {
 // where, which package has it, and how to point to a compiler. If a
 // configuration names one place alone, it is about that.
 func (o *obtaining) notFound() error {
-	if len(o.req.Toolchain.From) == 1 && len(o.failed) == 1 {
+	if len(o.from(o.req)) == 1 && len(o.failed) == 1 {
 		return onlyPlace(o.req, o.failed[0])
+	}
+	where := "None of the places of this block"
+	if o.req.Toolchain.Range.File == "" {
+		where = "None of the places below"
 	}
 	return &fault.Error{
 		Step:    "toolchain for " + o.req.Info.Arch,
 		Summary: notFoundSummary(o.req),
-		Detail:  "None of the places of this block has a C compiler for " + o.req.Info.Arch + ".",
+		Detail:  where + " has a C compiler for " + o.req.Info.Arch + ".",
 		Excerpt: o.tried,
 		Remedy:  remedy(o.req),
 		Range:   &o.req.Toolchain.Range,

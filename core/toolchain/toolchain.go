@@ -33,6 +33,9 @@ type Manager struct {
 	// configuration names no place.
 	Providers map[string]Provider
 	Order     []string
+	// Chosen are the `from` blocks that a user chose for configurations that
+	// name no place, by the name of the toolchain plugin.
+	Chosen map[string][]config.From
 	// Steps is the folder of the store's results, absolute, which are the
 	// compilers that providers bring and those that Keep notes; empty if there
 	// are none.
@@ -227,8 +230,12 @@ func (o *obtaining) look(ctx context.Context, f config.From) (search, error) {
 		dir = kept
 	}
 	s.dir, s.pins = dir, o.pins(f, dir)
+	from := origin(f)
 	f.Dir = dir
 	s.path(o.req.Info, f)
+	for i := range s.found {
+		s.found[i].From = from
+	}
 	return s, nil
 }
 
