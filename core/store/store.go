@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/lockedfile"
+
+	"github.com/mkmini/mkmini/core/fault"
 )
 
 // The folders of a store.
@@ -43,14 +45,22 @@ func Open(dir string) (*Store, error) {
 	return &Store{dir: dir}, nil
 }
 
-// DefaultDir returns $XDG_CACHE_HOME/mkmini, or $HOME/.cache/mkmini.
+// DefaultDir returns $XDG_CACHE_HOME/mkmini, or $HOME/.cache/mkmini. A
+// relative folder counts as none. The error is a [*fault.Error].
 // Source: XDG Base Directory Specification.
 func DefaultDir() (string, error) {
-	base, err := os.UserCacheDir()
-	if err != nil {
-		return "", fmt.Errorf("find the store's folder: %w", err)
+	if dir := os.Getenv("XDG_CACHE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "mkmini"), nil
 	}
-	return filepath.Join(base, "mkmini"), nil
+	if home := os.Getenv("HOME"); filepath.IsAbs(home) {
+		return filepath.Join(home, ".cache", "mkmini"), nil
+	}
+	return "", &fault.Error{
+		Summary: "There is no place for the store",
+		Detail:  "It is in XDG_CACHE_HOME or else in HOME, and neither is set to an absolute path.",
+		Remedy:  "Give a folder with --store DIR or MKMINI_STORE.",
+		Usage:   true,
+	}
 }
 
 // Sub returns the path of a named folder for a part of mkmini that keeps

@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mkmini/mkmini/core/fault"
 	"github.com/mkmini/mkmini/core/store"
 )
 
@@ -227,5 +228,25 @@ func TestLoadDamaged(t *testing.T) {
 	}
 	if err := s.Load("k-1", new(int)); err == nil {
 		t.Error("loaded half a result")
+	}
+}
+
+func TestDefaultDir(t *testing.T) {
+	for _, test := range []struct{ cache, home, want string }{
+		{"/cache", "/home", "/cache/mkmini"},
+		{"", "/home", "/home/.cache/mkmini"},
+		{"rel/cache", "/home", "/home/.cache/mkmini"},
+		{"rel/cache", "", ""},
+		{"", "rel", ""},
+	} {
+		t.Setenv("XDG_CACHE_HOME", test.cache)
+		t.Setenv("HOME", test.home)
+		got, err := store.DefaultDir()
+		if got != test.want {
+			t.Errorf("XDG_CACHE_HOME=%s HOME=%s: %q, want %q", test.cache, test.home, got, test.want)
+		}
+		if f := (*fault.Error)(nil); test.want == "" && (!errors.As(err, &f) || f.Remedy == "") {
+			t.Errorf("XDG_CACHE_HOME=%s HOME=%s: err = %v", test.cache, test.home, err)
+		}
 	}
 }
