@@ -154,7 +154,7 @@ func (p *packer) add(ctx context.Context, name string, write func(context.Contex
 	f := File{Name: name, Size: sum.n, SHA256: sum.sum()}
 	p.manifest.Files = append(p.manifest.Files, f)
 	p.total += f.Size
-	p.tell("read", p.total, 0)
+	p.tell("hash", p.total, 0)
 	return nil
 }
 

@@ -129,7 +129,7 @@ it as docker and OCI images, archives and initramfs: the same bytes each time.
 	a.configFlags(root)
 	a.buildFlags(root)
 	root.AddCommand(a.buildCommand(), a.planCommand(), a.validateCommand(), a.fmtCommand(), a.versionCommand(),
-		a.lockCommand(), a.fetchCommand(), a.gcCommand())
+		a.lockCommand(), a.fetchCommand(), a.bundleCommand(), a.unbundleCommand(), a.gcCommand())
 	root.AddCommand(a.archCommand(), a.doctorCommand(), a.toolchainCommand())
 	return root
 }
