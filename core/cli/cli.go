@@ -30,7 +30,7 @@ type Streams struct {
 
 // Program is what main knows of the program.
 type Program struct {
-	// Version is the released version; empty for the module's own.
+	// Version is the program's version.
 	Version string
 	// Builtins are the names of the plugins that the program itself serves.
 	Builtins []string
