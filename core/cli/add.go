@@ -13,6 +13,8 @@ import (
 
 	"github.com/mkmini/mkmini/core/config"
 	"github.com/mkmini/mkmini/core/pluginhost"
+	"github.com/mkmini/mkmini/core/source"
+	"github.com/mkmini/mkmini/core/toolchain"
 	"github.com/mkmini/mkmini/plugins/sdk"
 )
 
@@ -163,6 +165,9 @@ func (a *app) add(ctx context.Context, arch string, p place, kind string, args [
 	if from, err = a.decoded(arch, from); err != nil {
 		return err
 	}
+	if from, err = hashed(ctx, from); err != nil {
+		return err
+	}
 	got, err := w.obtain(ctx, found, from)
 	if err != nil {
 		return err
@@ -218,6 +223,9 @@ func (a *app) use(ctx context.Context, arch string, p place, args []string) (err
 	if err != nil {
 		return err
 	}
+	if from, err = hashed(ctx, from); err != nil {
+		return err
+	}
 	got, err := w.obtain(ctx, found, from)
 	if err != nil {
 		return err
@@ -257,6 +265,18 @@ func (a *app) wanted(w *workshop, found *pluginhost.Found, p place, args []strin
 	return w.kept(*found.Manifest.Toolchain, args[0])
 }
 
+// hashed adds the hash of an archive on this machine to its place.
+func hashed(ctx context.Context, from config.From) (config.From, error) {
+	if a := from.Archive; a == nil || a.File == "" || a.SHA256 != "" {
+		return from, nil
+	}
+	archive := *from.Archive
+	var err error
+	archive.SHA256, err = source.Hash(ctx, archive.File)
+	from.Archive = &archive
+	return from, err
+}
+
 // kept returns the place that a compiler in the store came from, by the start
 // of its key.
 func (w *workshop) kept(info sdk.ToolchainInfo, which string) (config.From, error) {
@@ -268,7 +288,7 @@ func (w *workshop) kept(info sdk.ToolchainInfo, which string) (config.From, erro
 	for _, r := range records {
 		key := w.store.KeyOf(r.Compiler.CC)
 		if r.Arch == info.Arch && key != "" && strings.HasPrefix(key, which) {
-			blocks[key] = r.Block
+			blocks[key] = withHash(r)
 		}
 	}
 	switch len(blocks) {
@@ -280,6 +300,18 @@ func (w *workshop) kept(info sdk.ToolchainInfo, which string) (config.From, erro
 		}
 	}
 	return config.From{}, &usageError{fmt.Sprintf("%q begins several keys; `mkmini toolchain list` shows them", which)}
+}
+
+// withHash returns what a compiler came from, with the hash of an archive: that
+// need not be there any more.
+func withHash(r toolchain.Record) config.From {
+	if r.Block.Archive == nil || r.Block.Archive.SHA256 != "" {
+		return r.Block
+	}
+	archive := *r.Block.Archive
+	archive.SHA256 = r.Pins["sha256"]
+	r.Block.Archive = &archive
+	return r.Block
 }
 
 // useNone takes a choice back.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -62,16 +63,22 @@ func Choose(src []byte, label string, from *From) (text []byte, ok bool) {
 			body.RemoveBlock(block)
 		}
 	}
+	text = bytes.TrimRight(file.Bytes(), "\n")
+	if len(text) > 0 {
+		text = append(text, '\n')
+	}
 	if from != nil {
-		if len(body.Blocks()) > 0 {
-			body.AppendNewline()
-		}
-		block := body.AppendNewBlock("toolchain", []string{label}).Body()
+		added := hclwrite.NewEmptyFile()
+		block := added.Body().AppendNewBlock("toolchain", []string{label}).Body()
 		if !writeFrom(block.AppendNewBlock("from", []string{from.Kind}).Body(), *from) {
 			return nil, false
 		}
+		if len(text) > 0 {
+			text = append(text, '\n')
+		}
+		text = append(text, added.Bytes()...)
 	}
-	return hclwrite.Format(file.Bytes()), true
+	return hclwrite.Format(text), true
 }
 
 // writeFrom writes what a `from` block holds, and says whether it can.

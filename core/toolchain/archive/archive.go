@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"path/filepath"
 	"strconv"
@@ -114,24 +115,22 @@ func name(a config.Archive) string {
 // what was left out of names are all that it depends on.
 func (w *work) tree(ctx context.Context) (string, error) {
 	sum := w.archive.SHA256
+	key := func() string { return unpacked.Key(layout, sum, strconv.Itoa(w.archive.Strip)) }
 	if w.archive.File != "" {
 		got, err := source.Hash(ctx, w.archive.File)
-		if err != nil {
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && sum != "" && w.Keeper.Store.Has(key()):
+			got = sum // it was unpacked before, and is not needed again
+		case err != nil:
 			return "", err
-		}
-		if sum != "" && got != sum {
-			return "", &fault.Error{
-				Summary: "File has another hash", Usage: true,
-				Detail: fmt.Sprintf("The file %s has the sha256 %s, but %s is wanted.", w.archive.File, got, sum),
-				Remedy: "Get the archive anew, or correct sha256 if you trust this one.",
-			}
+		case sum != "" && got != sum:
+			return "", anotherHash(w.archive.File, got, sum)
 		}
 		sum = got
 	}
-	key := unpacked.Key(layout, sum, strconv.Itoa(w.archive.Strip))
 	origin := unpacked.Origin{From: w.name, Pins: map[string]string{"sha256": sum}}
 	waiting := func() { w.report("wait", 0, 0, "another mkmini unpacks "+w.name) }
-	return w.Keeper.Tree(ctx, key, origin, waiting, func(ctx context.Context, dst, _ string) (unpacked.Filled, error) {
+	return w.Keeper.Tree(ctx, key(), origin, waiting, func(ctx context.Context, dst, _ string) (unpacked.Filled, error) {
 		file, err := w.file(ctx, sum)
 		if err != nil {
 			return unpacked.Filled{}, err
@@ -142,6 +141,14 @@ func (w *work) tree(ctx context.Context) (string, error) {
 		})
 		return unpacked.Filled{Left: left}, err
 	})
+}
+
+func anotherHash(file, got, want string) error {
+	return &fault.Error{
+		Summary: "File has another hash", Usage: true,
+		Detail: fmt.Sprintf("The file %s has the sha256 %s, but %s is wanted.", file, got, want),
+		Remedy: "Get the archive anew, or correct sha256 if you trust this one.",
+	}
 }
 
 // file returns the path of the archive.
