@@ -72,6 +72,8 @@ func (r *reader) next(name string, size int64) (*tar.Header, error) {
 	switch {
 	case errors.As(err, &bad):
 		return nil, err
+	case err == io.EOF && name == manifestName:
+		return nil, damaged("it is no bundle: it is empty")
 	case err == io.EOF:
 		return nil, damaged("it ends before %s", name)
 	case err != nil && name == manifestName:
