@@ -177,7 +177,7 @@ func (a *app) fromConfig(ctx context.Context, arch string) (info sdk.ToolchainIn
 		}
 		return info, got, &usageError{fmt.Sprintf("the configuration has %s: name one of them", strings.Join(archs, ", "))}
 	}
-	compilers, err := t.builder.Compilers(ctx, t.job(s))
+	compilers, err := t.builder.Lend(ctx, t.job(s))
 	target := s.config.Targets[0]
 	return s.toolchains[target.Toolchain.Plugin], compilers[target.Arch], err
 }

@@ -148,6 +148,11 @@ type Compiler struct {
 	Prefix string `json:"prefix"`
 	// Libc is that of the request.
 	Libc string `json:"libc,omitempty"`
+	// CFlags are the options that every call needs, and LDFlags those that
+	// every link needs after its objects: of the architecture, of the
+	// attributes, and for Libc.
+	CFlags  []string `json:"cflags,omitempty"`
+	LDFlags []string `json:"ldflags,omitempty"`
 	// Target is what `gcc -dumpmachine` says.
 	Target string `json:"target"`
 	// Version is for people: "gcc 12.2.0, glibc 2.36, linux headers 6.1".

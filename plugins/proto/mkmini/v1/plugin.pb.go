@@ -1181,6 +1181,8 @@ type Compiler struct {
 	Facts         []*Fact                `protobuf:"bytes,7,rep,name=facts,proto3" json:"facts,omitempty"`
 	Files         []string               `protobuf:"bytes,8,rep,name=files,proto3" json:"files,omitempty"`
 	Libc          string                 `protobuf:"bytes,9,opt,name=libc,proto3" json:"libc,omitempty"`
+	Cflags        []string               `protobuf:"bytes,10,rep,name=cflags,proto3" json:"cflags,omitempty"`
+	Ldflags       []string               `protobuf:"bytes,11,rep,name=ldflags,proto3" json:"ldflags,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1276,6 +1278,20 @@ func (x *Compiler) GetLibc() string {
 		return x.Libc
 	}
 	return ""
+}
+
+func (x *Compiler) GetCflags() []string {
+	if x != nil {
+		return x.Cflags
+	}
+	return nil
+}
+
+func (x *Compiler) GetLdflags() []string {
+	if x != nil {
+		return x.Ldflags
+	}
+	return nil
 }
 
 type Fact struct {
@@ -2606,7 +2622,7 @@ const file_mkmini_v1_plugin_proto_rawDesc = "" +
 	"\bcompiler\x18\x01 \x01(\v2\x1a.mkmini.plugin.v1.CompilerH\x00R\bcompiler\x125\n" +
 	"\afailure\x18\x02 \x01(\v2\x19.mkmini.plugin.v1.FailureH\x00R\afailure\x126\n" +
 	"\bexamined\x18\x03 \x01(\v2\x1a.mkmini.plugin.v1.CompilerR\bexaminedB\t\n" +
-	"\aoutcome\"\xf1\x01\n" +
+	"\aoutcome\"\xa3\x02\n" +
 	"\bCompiler\x12\x0e\n" +
 	"\x02cc\x18\x01 \x01(\tR\x02cc\x12\x16\n" +
 	"\x06prefix\x18\x02 \x01(\tR\x06prefix\x12\x16\n" +
@@ -2616,7 +2632,10 @@ const file_mkmini_v1_plugin_proto_rawDesc = "" +
 	"\acan_run\x18\x06 \x01(\bR\x06canRun\x12,\n" +
 	"\x05facts\x18\a \x03(\v2\x16.mkmini.plugin.v1.FactR\x05facts\x12\x14\n" +
 	"\x05files\x18\b \x03(\tR\x05files\x12\x12\n" +
-	"\x04libc\x18\t \x01(\tR\x04libc\"`\n" +
+	"\x04libc\x18\t \x01(\tR\x04libc\x12\x16\n" +
+	"\x06cflags\x18\n" +
+	" \x03(\tR\x06cflags\x12\x18\n" +
+	"\aldflags\x18\v \x03(\tR\aldflags\"`\n" +
 	"\x04Fact\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12\x16\n" +
