@@ -2,9 +2,7 @@ package cli
 
 import (
 	"log/slog"
-	"path/filepath"
 
-	"github.com/mkmini/mkmini/core/source/apt"
 	"github.com/mkmini/mkmini/core/store"
 	"github.com/mkmini/mkmini/core/toolchain"
 	"github.com/mkmini/mkmini/core/toolchain/crossgcc"
@@ -15,7 +13,7 @@ import (
 func (a *app) builder(st *store.Store, logger *slog.Logger) toolchain.Provider {
 	return &crossgcc.Provider{
 		Keeper: &unpacked.Keeper{Store: st, Logger: logger}, Fetcher: a.fetcher(st, logger),
-		Apt:   &apt.Binaries{Dir: filepath.Join(st.Sub("apt"), "binary"), Offline: a.flags.offline, Logger: logger},
+		Apt:   a.binaries(st, logger),
 		Blobs: st.Sub("sources"), Jobs: a.jobs(), Logger: logger,
 	}
 }

@@ -94,7 +94,7 @@ func (a *app) tools(ctx context.Context, file *config.Document, sink event.Sink)
 func (a *app) fetcher(st *store.Store, logger *slog.Logger) *source.Fetcher {
 	return &source.Fetcher{
 		Offline: a.flags.offline, Proxy: a.settings.Proxy.Through(), Mirrors: a.settings.Mirrors,
-		Logger: logger, Apt: &apt.Finder{Dir: st.Sub("apt"), Logger: logger},
+		Logger: logger, Apt: &apt.Finder{Dir: st.Sub("apt"), Env: a.aptEnv(), Logger: logger},
 	}
 }
 
@@ -105,12 +105,20 @@ func (a *app) manager(st *store.Store, logger *slog.Logger) *toolchain.Manager {
 	providers["source"] = a.builder(st, logger)
 	providers["deb"] = &deb.Provider{
 		Store: st, Files: st.Sub("sources"), Machine: host.Machine, Logger: logger,
-		Apt: &apt.Binaries{Dir: filepath.Join(st.Sub("apt"), "binary"), Offline: a.flags.offline, Logger: logger},
+		Apt: a.binaries(st, logger),
 	}
 	return &toolchain.Manager{
 		Dir: st.Sub("toolchains"), Host: host, Providers: providers, Order: []string{"deb"}, Chosen: a.chosen, Steps: st.Sub("steps"),
 	}
 }
+
+// binaries finds Debian packages.
+func (a *app) binaries(st *store.Store, logger *slog.Logger) *apt.Binaries {
+	return &apt.Binaries{Dir: filepath.Join(st.Sub("apt"), "binary"), Offline: a.flags.offline, Env: a.aptEnv(), Logger: logger}
+}
+
+// aptEnv is the environment of apt, which has the settings' proxies.
+func (a *app) aptEnv() []string { return a.settings.Proxy.Environ(os.Environ()) }
 
 func (a *app) jobs() int {
 	if jobs := cmp.Or(a.flags.jobs, a.settings.Jobs); jobs > 0 {
