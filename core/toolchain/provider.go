@@ -63,9 +63,10 @@ func (m *Manager) pins(from config.From, dir string) map[string]string {
 	return nil
 }
 
-// origin says for people what a block brings a compiler from.
-func origin(from config.From) string {
-	what := ""
+// Origin says for people where a block has a compiler from: its kind, and what
+// it names.
+func Origin(from config.From) string {
+	what := from.Dir
 	switch {
 	case from.Archive != nil && from.Archive.File != "":
 		what = from.Archive.File

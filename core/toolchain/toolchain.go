@@ -230,7 +230,7 @@ func (o *obtaining) look(ctx context.Context, f config.From) (search, error) {
 		dir = kept
 	}
 	s.dir, s.pins = dir, o.pins(f, dir)
-	from := origin(f)
+	from := Origin(f)
 	f.Dir = dir
 	s.path(o.req.Info, f)
 	for i := range s.found {
