@@ -56,6 +56,7 @@ func (j *job) find(ctx context.Context) error {
 		name string
 		spec config.Part
 	}{{"binutils", b.Binutils}, {"gcc", b.GCC}, {"linux", b.Linux}, {"musl", b.Musl}} {
+		j.report("find", 0, 0, "the source of "+one.name)
 		in, err := j.input(ctx, one.name, one.spec)
 		if err != nil {
 			return fmt.Errorf("%s: %w", one.name, err)

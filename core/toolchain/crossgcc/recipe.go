@@ -105,8 +105,9 @@ func makeGCC(ctx context.Context, w *work) error {
 	if err := w.configured(ctx, args...); err != nil {
 		return err
 	}
-	// The headers of musl need no fixing.
-	options := append([]string{"STMP_FIXINC="}, noDocs...)
+	// The headers of musl need no fixing. What is told to debuggers would name
+	// the folder that it was compiled in.
+	options := append([]string{"STMP_FIXINC=", "LIBGCC2_DEBUG_CFLAGS=-g0"}, noDocs...)
 	if err := w.made(ctx, w.obj, append(options, "configure-gcc")...); err != nil {
 		return err
 	}
@@ -114,6 +115,9 @@ func makeGCC(ctx context.Context, w *work) error {
 		return err
 	}
 	if err := w.made(ctx, w.obj, append(options, "all-gcc", "all-target-libgcc")...); err != nil {
+		return err
+	}
+	if err := w.noManual(); err != nil {
 		return err
 	}
 	if err := w.install(ctx, w.obj, append(options, "install-strip-gcc", "install-strip-target-libgcc")...); err != nil {
@@ -157,6 +161,18 @@ func (w *work) forget(path string) error {
 	}
 	if err != nil {
 		return fmt.Errorf("tidy the configuration of gcc: %w", err)
+	}
+	return nil
+}
+
+// noManual says that a chapter of the manual is up to date: to install gcc
+// would check it, and a distribution may have left the manual out.
+func (w *work) noManual() error {
+	if err := os.MkdirAll(filepath.Join(w.obj, "gcc"), 0o755); err != nil {
+		return fmt.Errorf("go without the manual: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(w.obj, "gcc/s-tm-texi"), nil, 0o644); err != nil {
+		return fmt.Errorf("go without the manual: %w", err)
 	}
 	return nil
 }
