@@ -86,14 +86,20 @@ func (m *Manager) keptPath(arch string, from config.From) string {
 	return filepath.Join(m.Dir, keptDir, hex.EncodeToString(sum[:16])+".json")
 }
 
-// keptFor returns what is noted of a block, and whether it is still there.
-func (m *Manager) keptFor(arch string, from config.From) (keptRecord, bool) {
+// noted returns what is noted of a block.
+func (m *Manager) noted(arch string, from config.From) (keptRecord, bool) {
 	var k keptRecord
 	if _, portable := Portable(from); m.Steps == "" || !portable {
 		return k, false
 	}
 	data, err := os.ReadFile(m.keptPath(arch, from))
-	if err != nil || json.Unmarshal(data, &k) != nil || !filepath.IsLocal(k.Dir) {
+	return k, err == nil && json.Unmarshal(data, &k) == nil && filepath.IsLocal(k.Dir)
+}
+
+// keptFor returns what is noted of a block if the compiler is still there.
+func (m *Manager) keptFor(arch string, from config.From) (keptRecord, bool) {
+	k, ok := m.noted(arch, from)
+	if !ok {
 		return k, false
 	}
 	info, err := os.Stat(filepath.Join(m.Steps, k.Dir))
@@ -101,12 +107,12 @@ func (m *Manager) keptFor(arch string, from config.From) (keptRecord, bool) {
 }
 
 // errDamaged is said of a compiler that isn't what it was.
-var errDamaged = errors.New("the compiler that a bundle brought is damaged; unbundle it again")
+var errDamaged = errors.New("the compiler that a bundle brought is damaged or gone; unbundle it again")
 
 // kept returns the folder of a compiler that was kept for a block, "" if none
 // was.
 func (m *Manager) kept(ctx context.Context, arch string, from config.From) (dir string, err error) {
-	k, ok := m.keptFor(arch, from)
+	k, ok := m.noted(arch, from)
 	if !ok {
 		return "", nil
 	}
