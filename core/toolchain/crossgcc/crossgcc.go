@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/mkmini/mkmini/core/config"
+	"github.com/mkmini/mkmini/core/fault"
 	"github.com/mkmini/mkmini/core/source"
 	"github.com/mkmini/mkmini/core/source/apt"
 	"github.com/mkmini/mkmini/core/toolchain"
@@ -81,9 +82,18 @@ func (p *Provider) Provide(ctx context.Context, info sdk.ToolchainInfo, from con
 		return "", context.Cause(ctx)
 	}
 	if err != nil {
-		return "", toolchain.Clause(err)
+		return "", clause(err)
 	}
 	return dir, nil
+}
+
+// clause puts an error into one clause, which says where the log is.
+func clause(err error) error {
+	var f *fault.Error
+	if errors.As(err, &f) && f.Log != "" {
+		return fmt.Errorf("%w; the log is %s", toolchain.Clause(err), f.Log)
+	}
+	return toolchain.Clause(err)
 }
 
 func (p *Provider) provide(ctx context.Context, info sdk.ToolchainInfo, from config.From, report toolchain.Report) (string, error) {

@@ -114,7 +114,7 @@ func TestFailureAndResume(t *testing.T) {
 	if !errors.As(err, &f) {
 		t.Fatalf("Provide gave %v", err)
 	}
-	if !strings.Contains(err.Error(), "making gcc.tar.gz failed: no such thing. The log is "+f.Log) {
+	if !strings.HasPrefix(err.Error(), "making gcc.tar.gz failed: no such thing (../src/gcc/x.cc:3:1: ") || !strings.HasSuffix(err.Error(), "; the log is "+f.Log) {
 		t.Errorf("the error is %q", err)
 	}
 	if diff := cmp.Diff([]string{"../src/gcc/x.cc:3:1: error: no such thing", "    3 | x"}, f.Excerpt); diff != "" {

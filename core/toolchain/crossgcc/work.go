@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -171,7 +172,7 @@ func (w *work) problem(ctx context.Context, err error, summary, what, remedy str
 		return context.Cause(ctx)
 	}
 	f := &fault.Error{
-		Step: "toolchain from source", Summary: summary, Detail: fmt.Sprintf("%s: %v. The log is %s.", what, err, w.log.name),
+		Step: "toolchain from source", Summary: summary, Detail: fmt.Sprintf("%s: %v.", what, err),
 		Remedy: remedy, Log: w.log.name, Err: err,
 	}
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
@@ -180,8 +181,10 @@ func (w *work) problem(ctx context.Context, err error, summary, what, remedy str
 	}
 	message, lines := explain(w.log.last())
 	if message != "" {
-		f.Detail = fmt.Sprintf("%s: %s. The log is %s.", what, strings.TrimSuffix(message, "."), w.log.name)
+		f.Detail = fmt.Sprintf("%s: %s.", what, strings.TrimSuffix(message, "."))
 	}
-	f.Excerpt = lines
+	if !slices.Equal(lines, []string{message}) {
+		f.Excerpt = lines
+	}
 	return f
 }
