@@ -440,8 +440,7 @@ func packCompiler(t *testing.T, cc string) []byte {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
 	seen := map[string]bool{}
-	var put func(path string)
-	put = func(path string) {
+	put := func(path string) {
 		if seen[path] {
 			return
 		}
