@@ -517,7 +517,9 @@ export copy run: the root file system for a64 changed
 	}{
 		{func() { w.job.Plugins["a64"] = plan.Plugin{Digest: "sha256:new"} }, "the plugin a64 changed"},
 		{func() { w.job.Config.Targets[0].Toolchain.Attributes = json.RawMessage(`{"cpu":"x"}`) }, "the toolchain's attributes changed"},
-		{func() { w.job.Config.Targets[0].Toolchain.From = []config.From{{Kind: "path", Dir: filepath.Join(w.dir, "bin")}} }, "where the compiler comes from changed"},
+		{func() {
+			w.job.Config.Targets[0].Toolchain.From = []config.From{{Kind: "path", Dir: filepath.Join(w.dir, "bin")}}
+		}, "where the compiler comes from changed"},
 		{func() { w.write("bin/a64-linux-gnu-gcc", "newer") }, "the compiler changed, or what is found first"},
 	} {
 		test.change()
