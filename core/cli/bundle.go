@@ -117,6 +117,9 @@ func leftOut(p toolchain.Probed) string {
 	case b.OCI != nil && b.OCI.Path:
 		return fmt.Sprintf("Copy %s as well.", b.OCI.Image)
 	}
+	if p.Block.Build != nil {
+		return "It is built from patches or from files that no sha256 names: it has to be built on the other machine as well."
+	}
 	return "Install the same one on the other machine; the lock tells whether it is."
 }
 

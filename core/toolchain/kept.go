@@ -40,8 +40,9 @@ type keptRecord struct {
 const keptDir = "kept"
 
 // Portable returns a `from` block without what holds for one machine or one
-// configuration only: the place it stands at, and where an archive is if its
-// hash is known. ok is false for a block that means what is on the machine.
+// configuration only: the place it stands at, and where an archive or a source
+// is if its hash is known. ok is false for a block that means what is on the
+// machine, or files whose hash it doesn't say.
 func Portable(from config.From) (block config.From, ok bool) {
 	from.Range = fault.Range{}
 	switch {
@@ -54,6 +55,18 @@ func Portable(from config.From) (block config.From, ok bool) {
 		return from, from.Archive.File == ""
 	case from.OCI != nil:
 		return from, !from.OCI.Path
+	case from.Build != nil:
+		named := *from.Build
+		for _, part := range []*config.Part{&named.Binutils, &named.GCC, &named.Linux, &named.Musl} {
+			if len(part.Patches) > 0 || part.File != "" && part.SHA256 == "" {
+				return from, false
+			}
+			if part.SHA256 != "" {
+				part.File, part.URLs, part.Debian, part.SHA256 = "", nil, "", strings.ToLower(part.SHA256)
+			}
+		}
+		from.Build = &named
+		return from, true
 	}
 	return from, from.Deb != nil
 }

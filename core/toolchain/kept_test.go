@@ -95,6 +95,11 @@ func TestPortable(t *testing.T) {
 		{"file", config.From{Kind: "archive", Archive: &config.Archive{File: "/x"}}, config.From{Kind: "archive", Archive: &config.Archive{File: "/x"}}, false},
 		{"image", config.From{Kind: "oci", OCI: &config.OCI{Image: "a"}}, config.From{Kind: "oci", OCI: &config.OCI{Image: "a"}}, true},
 		{"image in a file", config.From{Kind: "oci", OCI: &config.OCI{Image: "/a", Path: true}}, config.From{Kind: "oci", OCI: &config.OCI{Image: "/a", Path: true}}, false},
+		{"source", config.From{Kind: "source", Build: &config.Build{GCC: config.Part{Deb: "gcc-12-source"}, Musl: config.Part{File: "/x", Debian: "musl", SHA256: "AB"}}},
+			config.From{Kind: "source", Build: &config.Build{GCC: config.Part{Deb: "gcc-12-source"}, Musl: config.Part{SHA256: "ab"}}}, true},
+		{"source in a file", config.From{Kind: "source", Build: &config.Build{GCC: config.Part{File: "/x"}}}, config.From{Kind: "source", Build: &config.Build{GCC: config.Part{File: "/x"}}}, false},
+		{"patched source", config.From{Kind: "source", Build: &config.Build{GCC: config.Part{SHA256: "ab", Patches: []string{"/p"}}}},
+			config.From{Kind: "source", Build: &config.Build{GCC: config.Part{SHA256: "ab", Patches: []string{"/p"}}}}, false},
 	} {
 		got, ok := toolchain.Portable(test.from)
 		if diff := cmp.Diff(test.want, got); diff != "" || ok != test.ok {
