@@ -29,6 +29,32 @@ func TestTarget(t *testing.T) {
 	}
 }
 
+func TestRoom(t *testing.T) {
+	if err := enough("gcc", "/store", 2e9); err != nil {
+		t.Error(err)
+	}
+	want := "To build linux takes 1600 MB on the file system of /store, which has 12 MB left."
+	var f *fault.Error
+	if err := enough("linux", "/store", 12e6); !errors.As(err, &f) || f.Detail != want {
+		t.Errorf("with little space: %v", err)
+	}
+}
+
+func FuzzExplain(f *testing.F) {
+	f.Add("a.c:1:2: fatal error: gmp.h: No such file\n    1 | #include\n      |  ^~\nother")
+	f.Add("configure: error: no\nmake[2]: *** [Makefile:3: all] Error 1")
+	f.Fuzz(func(t *testing.T, text string) {
+		lines := strings.Split(text, "\n")
+		_, shown := explain(lines)
+		if len(shown) == 0 || len(shown) > most {
+			t.Errorf("explain(%q) shows %q", lines, shown)
+		}
+		if !strings.Contains(text, strings.Join(shown, "\n")) {
+			t.Errorf("explain(%q) shows %q, which is not in it", lines, shown)
+		}
+	})
+}
+
 func TestExplain(t *testing.T) {
 	tests := []struct {
 		lines   []string

@@ -78,6 +78,9 @@ func (w *work) close(err error) error {
 
 // run unpacks the source, patches it and makes the part of it.
 func (w *work) run(ctx context.Context) error {
+	if err := room(w.part.input, w.obj); err != nil {
+		return err
+	}
 	if err := w.unpack(ctx, w.in, w.src, w.tmp); err != nil {
 		return err
 	}
