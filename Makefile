@@ -12,7 +12,7 @@ export MKMINI_TEST_BUSYBOX ?= $(CACHE)/busybox-1.35.0.tar.bz2
 export MKMINI_TEST_MUSL    ?= $(CACHE)/musl-1.2.3.tar.gz
 export MKMINI_TEST_SKIPS   := $(CACHE)/skipped
 
-.PHONY: build test demo lint generated bench fuzz clean help
+.PHONY: build test test-slow demo lint generated bench fuzz clean help
 
 build: ## compile bin/mkmini, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/mkmini .
@@ -22,6 +22,10 @@ test: ## install what is missing, and run all tests
 	@rm -f '$(MKMINI_TEST_SKIPS)'
 	$(GO) test -race -count=1 -timeout 60m ./... ; status=$$? ; \
 	  if [ -s '$(MKMINI_TEST_SKIPS)' ]; then cat '$(MKMINI_TEST_SKIPS)'; fi ; exit $$status
+
+test-slow: ## build a cross compiler from source, some ten minutes
+	.ci/setup slow
+	MKMINI_TEST_SLOW=1 $(GO) test -count=1 -timeout 120m -v -run '^TestSource$$' .
 
 demo: build ## install what is missing, build the x86_64 system into OUT, and run it
 	.ci/setup demo
@@ -57,4 +61,4 @@ clean: ## remove what make made, but neither the store nor what was fetched
 	rm -rf bin out '$(CACHE)/staticcheck'
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s%s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -125,7 +125,7 @@ func (w workshop) finishes(t *testing.T, want map[string]string) {
 	if err != nil || len(left) > 0 {
 		t.Errorf("left in out: %q (%v)", left, err)
 	}
-	if ran, _ := steps(events); contains(ran, "fetch") {
+	if ran, _ := steps(events); contains(ran, "source") {
 		t.Errorf("the source was fetched again: %q", ran)
 	}
 }

@@ -5,23 +5,36 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/mkmini/mkmini/core/cli"
 	"github.com/mkmini/mkmini/plugins/builtin"
 )
 
-// version is set by the linker; without it the module's own is taken.
+// version is set by the linker.
 var version string
 
+// release returns the version that was built in, or else the module's, which
+// `go install` knows.
+func release() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return "dev"
+}
+
 func main() {
-	if code, served := builtin.Serve(os.Args[1:]); served {
+	if code, served := builtin.Serve(release(), os.Args[1:]); served {
 		os.Exit(code)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends it at once
 	os.Exit(cli.Run(ctx, cli.Program{
-		Version:  version,
+		Version:  release(),
 		Builtins: builtin.Names(),
 		Streams:  cli.Streams{Out: os.Stdout, Err: os.Stderr},
 	}, os.Args[1:]))

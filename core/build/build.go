@@ -92,7 +92,7 @@ func (b *Builder) Build(ctx context.Context, job Job) ([]event.Artifact, error) 
 	if err != nil {
 		return nil, err
 	}
-	r.plan = plan.Make(r.input)
+	r.distrust()
 	r.emit(event.Event{Kind: event.Plan, Steps: r.rows()})
 	probeErr := r.probe(ctx)
 	if probeErr != nil && (!b.KeepGoing || ctx.Err() != nil) {

@@ -443,6 +443,13 @@ func TestBusyboxThatDoesNotRun(t *testing.T) {
 	if !errors.As(err, &f) || f.Step != "check for a64" || !strings.Contains(f.Detail, "exit status 3") {
 		t.Fatalf("err = %v", err)
 	}
+	if !slices.Equal(f.Excerpt, []string{"no"}) {
+		t.Errorf("excerpt = %q", f.Excerpt)
+	}
+	w.job.Config.Targets[0].Rootfs[0].Content = "#!/bin/sh\nexit 3\n"
+	if _, err = w.build(); !errors.As(err, &f) || len(f.Excerpt) > 0 {
+		t.Errorf("of what said nothing: %v, excerpt %q", err, f.Excerpt)
+	}
 }
 
 func TestFileThatChangesMeanwhile(t *testing.T) {
@@ -484,7 +491,7 @@ func TestPreview(t *testing.T) {
 		t.Errorf("a preview did %q", did)
 	}
 	want := `source run: it has not been made yet
-toolchain run: the compiler has not been probed, or it changed
+toolchain run: the compiler has not been probed yet
 busybox run: it depends on the compiler
 rootfs run: it depends on the compiler
 check run: it depends on the compiler
@@ -504,6 +511,23 @@ export copy run: the root file system for a64 changed
 `
 	if diff := cmp.Diff(want, states()); diff != "" {
 		t.Errorf("after a change (-want +got):\n%s", diff)
+	}
+	for _, test := range []struct {
+		change func()
+		want   string
+	}{
+		{func() { w.job.Plugins["a64"] = plan.Plugin{Digest: "sha256:new"} }, "the plugin a64 changed"},
+		{func() { w.job.Config.Targets[0].Toolchain.Attributes = json.RawMessage(`{"cpu":"x"}`) }, "the toolchain's attributes changed"},
+		{func() {
+			w.job.Config.Targets[0].Toolchain.From = []config.From{{Kind: "path", Dir: filepath.Join(w.dir, "bin")}}
+		}, "where the compiler comes from changed"},
+		{func() { w.write("bin/a64-linux-gnu-gcc", "newer") }, "the compiler changed, or what is found first"},
+	} {
+		test.change()
+		if first, _, _ := strings.Cut(strings.SplitAfter(states(), "\n")[1], "\n"); first != "toolchain run: "+test.want {
+			t.Errorf("%q, want %q", first, test.want)
+		}
+		w.mustBuild()
 	}
 }
 

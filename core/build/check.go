@@ -40,7 +40,7 @@ func runner(c sdk.Compiler) string {
 }
 
 // check runs the busybox of the layer, where something here can.
-func (r *run) check(ctx context.Context, s plan.Step, dir string, _ reporter) (any, error) {
+func (r *run) check(ctx context.Context, s plan.Step, dir string, _ *course) (any, error) {
 	t := r.job.Config.Targets[s.Target]
 	c := r.compilers[t.Arch].Compiler
 	if !c.CanRun {
@@ -61,13 +61,16 @@ func (r *run) check(ctx context.Context, s plan.Step, dir string, _ reporter) (a
 	}
 	said, err := try(ctx, c.Emulator, program)
 	if err != nil {
-		return nil, &fault.Error{
+		f := &fault.Error{
 			Summary: "The busybox that was built doesn't run",
 			Detail:  fmt.Sprintf("It was started by %s and %s.", runner(c), err),
 			Remedy:  "Look whether the compiler makes code for this very processor: its -mcpu, its libc and its binutils.",
-			Excerpt: strings.Split(strings.TrimSpace(said), "\n"),
 			Range:   &t.Toolchain.Range,
 		}
+		if said = strings.TrimSpace(said); said != "" {
+			f.Excerpt = []string{said}
+		}
+		return nil, f
 	}
 	return checked{Ran: true, Said: said}, os.RemoveAll(work)
 }

@@ -1,7 +1,6 @@
 package build
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,11 +10,14 @@ import (
 
 	"github.com/mkmini/mkmini/core/event"
 	"github.com/mkmini/mkmini/core/plan"
-	"github.com/mkmini/mkmini/plugins/sdk"
 )
 
 // errSkipped marks a step whose needs weren't met; their failure is told.
-var errSkipped = errors.New("what it needs was not made")
+// errTold marks one whose own failure has been told.
+var (
+	errSkipped = errors.New("what it needs was not made")
+	errTold    = errors.New("it failed before")
+)
 
 // execute does what is left of a plan: each step as soon as those it needs
 // are done.
@@ -50,7 +52,7 @@ func (r *run) execute(ctx context.Context) error {
 			mu.Lock()
 			defer mu.Unlock()
 			failed[s.ID] = true
-			if errors.Is(err, errSkipped) || errors.Is(err, context.Canceled) && len(errs) > 0 {
+			if errors.Is(err, errSkipped) || errors.Is(err, errTold) || errors.Is(err, context.Canceled) && len(errs) > 0 {
 				return
 			}
 			errs = append(errs, err)
@@ -72,7 +74,7 @@ func (r *run) after(ctx context.Context, s plan.Step, done map[string]chan struc
 		}
 	}
 	if s.Key == "" {
-		return errSkipped // its compiler wasn't found, which has been told
+		return errTold // it is a toolchain, and the probe found none
 	}
 	if err := ctx.Err(); err != nil {
 		return context.Canceled
@@ -108,22 +110,26 @@ func (r *run) cached(s plan.Step) bool {
 
 // step makes a step's result, or finds it in the store.
 func (r *run) step(ctx context.Context, s plan.Step, wanted bool) error {
-	e := r.event(s)
-	start := r.Now()
+	return r.settle(ctx, s, wanted, r.course(r.event(s)))
+}
+
+// settle is step for one whose events may have begun.
+func (r *run) settle(ctx context.Context, s plan.Step, wanted bool, c *course) error {
+	e := c.e
 	e.Kind = event.Cached
 	if wanted && !r.cached(s) {
-		made, err := r.make(ctx, s, e)
+		made, err := r.make(ctx, s, c)
 		if err != nil {
-			return r.fail(ctx, e, start, err)
+			return c.fail(ctx, err)
 		}
 		if made {
 			e.Kind = event.Done
 		}
 	}
-	if err := r.finish(ctx, s, &e, start); err != nil {
-		return r.fail(ctx, e, start, err)
+	if err := r.finish(ctx, s, &e, c.start); err != nil {
+		return c.fail(ctx, err)
 	}
-	e.Elapsed = r.Now().Sub(start)
+	e.Elapsed = r.Now().Sub(c.start)
 	r.history.note(s)
 	r.used(s)
 	if s.Kind != plan.Toolchain || !r.probed[s.Arch] {
@@ -164,23 +170,9 @@ func (r *run) event(s plan.Step) event.Event {
 	return event.Event{Step: s.Title(r.job.Config), Arch: s.Arch, Key: s.Hash()}
 }
 
-// fail tells that a step failed, or was cancelled.
-func (r *run) fail(ctx context.Context, e event.Event, start time.Time, err error) error {
-	e.Elapsed = r.Now().Sub(start)
-	if ctx.Err() != nil && !isFault(err) {
-		e.Kind = event.Cancelled
-		r.emit(e)
-		return context.Canceled
-	}
-	err = explain(e, err)
-	e.Kind, e.Message, e.Diagnostics = event.Failed, err.Error(), event.Diagnose(err)
-	r.emit(e)
-	return err
-}
-
 // make makes a step's result unless another process does at the same time.
-func (r *run) make(ctx context.Context, s plan.Step, e event.Event) (bool, error) {
-	work := map[plan.Kind]func(context.Context, plan.Step, string, reporter) (any, error){
+func (r *run) make(ctx context.Context, s plan.Step, c *course) (bool, error) {
+	work := map[plan.Kind]func(context.Context, plan.Step, string, *course) (any, error){
 		plan.Source: r.source, plan.Libc: r.libc, plan.Busybox: r.busybox, plan.Rootfs: r.rootfs, plan.Check: r.check, plan.Export: r.export,
 	}[s.Kind]
 	if work == nil {
@@ -194,56 +186,13 @@ func (r *run) make(ctx context.Context, s plan.Step, e event.Event) (bool, error
 			return false, ctx.Err()
 		}
 	}
-	waiting := func() {
-		w := e
-		w.Kind, w.Message = event.Waiting, "another mkmini is making the same; waiting for it"
-		r.emit(w)
-	}
-	return r.Store.Make(ctx, s.Key, waiting, func(ctx context.Context, dir string) (any, error) {
-		started := e
-		started.Kind = event.Start
-		r.emit(started)
-		result, err := work(ctx, s, dir, reporter{r, e})
+	c.begin()
+	return r.Store.Make(ctx, s.Key, c.wait, func(ctx context.Context, dir string) (any, error) {
+		c.resume()
+		result, err := work(ctx, s, dir, c)
 		if err != nil {
 			return nil, r.keepLogs(s.Key, err)
 		}
 		return result, nil
 	})
-}
-
-// reporter sends a step's progress.
-type reporter struct {
-	r *run
-	e event.Event
-}
-
-// progress sends a plugin's report.
-func (p reporter) progress(phase string, done, total int, message string) {
-	e := p.e
-	e.Kind, e.Phase, e.Done, e.Total, e.Message = event.Progress, phase, done, total, message
-	if phase == "fetch" {
-		e.Unit = event.Bytes
-	}
-	p.r.emit(e)
-}
-
-// warn sends remarks that don't stop the step, each with its place in the
-// configuration if it names one that find knows. Their logs are kept.
-func (p reporter) warn(ds sdk.Diagnostics, find place) {
-	if len(ds) == 0 {
-		return
-	}
-	e := p.e
-	e.Kind, e.Diagnostics = event.Warning, event.FromPlugin(ds)
-	keep := p.r.keeper("warning-" + cmp.Or(p.e.Key, p.e.Arch))
-	for i, d := range ds {
-		e.Diagnostics[i].Severity = sdk.Warning
-		e.Diagnostics[i].Log = keep(d.Log)
-		if len(d.Path) > 1 {
-			if at, ok := find(d.Path); ok {
-				e.Diagnostics[i].Range = event.At(&at)
-			}
-		}
-	}
-	p.r.emit(e)
 }

@@ -32,7 +32,7 @@ type shipped struct {
 }
 
 // export has a plugin write its artifacts.
-func (r *run) export(ctx context.Context, s plan.Step, dir string, report reporter) (any, error) {
+func (r *run) export(ctx context.Context, s plan.Step, dir string, c *course) (any, error) {
 	e := r.job.Config.Exports[s.Export]
 	images, err := r.images(s)
 	if err != nil {
@@ -49,11 +49,11 @@ func (r *run) export(ctx context.Context, s plan.Step, dir string, report report
 	result, err := plugin.Export(ctx, sdk.ExportRequest{
 		Name: r.job.Config.Name, Images: images, Attributes: e.Attributes[s.Arch],
 		WorkDir: work, OutDir: out, Jobs: r.Jobs, Epoch: r.Epoch,
-	}, func(p sdk.Report) { report.progress(p.Phase, p.Done, p.Total, p.Message) })
+	}, c.report)
 	if err != nil {
 		return nil, diagnosedExport(e, err)
 	}
-	report.warn(result.Warnings, placeExport(e))
+	c.warn(result.Warnings, placeExport(e))
 	var made exported
 	for _, a := range result.Artifacts {
 		digest, size, err := artifact.Digest(filepath.Join(out, filepath.FromSlash(a.Path)))

@@ -1,12 +1,14 @@
 package build
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -22,6 +24,8 @@ type history struct {
 	path string
 	mu   *sync.Mutex
 	data *historyData
+	// read is what was in the file.
+	read []byte
 }
 
 type historyData struct {
@@ -46,6 +50,7 @@ func (b *Builder) history(job Job) history {
 	}
 	if data, err := os.ReadFile(h.path); err == nil {
 		_ = json.Unmarshal(data, h.data) // a damaged history is an empty one
+		h.read = data
 	}
 	if h.data.Steps == nil {
 		h.data.Steps = map[string][]plan.Part{}
@@ -88,30 +93,43 @@ func (h history) why(s plan.Step) string {
 	return "its result is no longer in the store"
 }
 
+// whyProbe says why a compiler must be probed, of which nothing is known now.
+func (h history) whyProbe(s plan.Step) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	before, ok := h.data.Steps[s.ID]
+	if !ok {
+		return "the compiler has not been probed yet"
+	}
+	known := func(parts []plan.Part) []plan.Part {
+		return slices.DeleteFunc(slices.Clone(parts), func(p plan.Part) bool {
+			return slices.ContainsFunc(s.Parts, func(now plan.Part) bool { return now.Name == p.Name && now.Value == "" })
+		})
+	}
+	if changes := plan.Changes(known(before), known(s.Parts)); len(changes) > 0 {
+		return strings.Join(changes, ", ")
+	}
+	return "the compiler changed, or what is found first"
+}
+
 // save writes the history, together with what was placed.
 func (h history) save(artifacts map[string]placed) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	before, err := json.Marshal(h.data)
-	if err != nil {
-		return fmt.Errorf("save the history: %w", err)
-	}
 	for path, p := range artifacts {
 		if p.stamp != "" {
 			h.data.Placed[path] = placedRecord{SHA256: p.SHA256, Stamp: p.stamp}
 		}
 	}
-	after, err := json.Marshal(h.data)
-	if err != nil || string(before) == string(after) && exists(h.path) {
-		return err
+	data, err := json.Marshal(h.data)
+	if err != nil {
+		return fmt.Errorf("save the history: %w", err)
+	}
+	if data = append(data, '\n'); bytes.Equal(data, h.read) {
+		return nil
 	}
 	if err := os.MkdirAll(filepath.Dir(h.path), 0o755); err != nil {
 		return fmt.Errorf("save the history: %w", err)
 	}
-	return store.WriteFile(h.path, append(after, '\n'))
-}
-
-func exists(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
+	return store.WriteFile(h.path, data)
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mkmini/mkmini/core/config"
 	"github.com/mkmini/mkmini/core/event"
 	"github.com/mkmini/mkmini/core/fault"
 	"github.com/mkmini/mkmini/core/plan"
@@ -15,7 +16,7 @@ import (
 )
 
 // libc has the plugin build a C library for a compiler.
-func (r *run) libc(ctx context.Context, s plan.Step, dir string, report reporter) (any, error) {
+func (r *run) libc(ctx context.Context, s plan.Step, dir string, c *course) (any, error) {
 	t := r.job.Config.Targets[s.Target]
 	plugin, err := r.Plugins.Toolchain(ctx, t.Toolchain.Plugin)
 	if err != nil {
@@ -38,27 +39,32 @@ func (r *run) libc(ctx context.Context, s plan.Step, dir string, report reporter
 		Compiler: r.compilers[t.Arch].Compiler, Attributes: t.Toolchain.Attributes,
 		Name: t.Toolchain.Libc, Version: t.Musl.Version, SourceDir: r.sourceDir(s),
 		WorkDir: work, OutDir: out, Jobs: r.Jobs,
-	}, func(p sdk.Report) { report.progress(p.Phase, p.Done, p.Total, p.Message) })
+	}, c.report)
 	if err != nil {
 		return nil, diagnosedLibc(t, err)
 	}
-	report.warn(result.Warnings, placeTarget(t))
+	c.warn(result.Warnings, placeTarget(t))
 	return result, os.RemoveAll(work)
 }
 
 // compiler returns the compiler that a step uses: as it was found, or with
-// the C library that was built for it. The latter is probed anew, as what the
-// library's result says of it holds for the folder it was made in, and the
-// machine may have got an emulator since.
+// the C library that was built for it.
 func (r *run) compiler(ctx context.Context, s plan.Step, plugin sdk.Toolchain, work string) (sdk.Compiler, error) {
 	t := r.job.Config.Targets[s.Target]
-	c := r.compilers[t.Arch].Compiler
 	keys := r.needs(s, plan.Libc)
 	if len(keys) == 0 {
-		return c, nil
+		return r.compilers[t.Arch].Compiler, nil
 	}
+	return r.withLibc(ctx, t, keys[0], plugin, work)
+}
+
+// withLibc probes the compiler of a target with a C library that was built for
+// it: what the library's result says of it holds for the folder it was made
+// in, and the machine may have got an emulator since.
+func (r *run) withLibc(ctx context.Context, t config.Target, key string, plugin sdk.Toolchain, work string) (sdk.Compiler, error) {
+	c := r.compilers[t.Arch].Compiler
 	var library sdk.LibcResult
-	if err := r.Store.Load(keys[0], &library); err != nil {
+	if err := r.Store.Load(key, &library); err != nil {
 		return sdk.Compiler{}, err
 	}
 	dir := filepath.Join(work, "probe")
@@ -67,7 +73,7 @@ func (r *run) compiler(ctx context.Context, s plan.Step, plugin sdk.Toolchain, w
 	}
 	c, err := plugin.Probe(ctx, sdk.ProbeRequest{
 		CC: c.CC, Prefix: c.Prefix, Attributes: t.Toolchain.Attributes, WorkDir: dir,
-		Libc: filepath.Join(r.Store.Path(keys[0]), outName, filepath.FromSlash(library.Dir)),
+		Libc: filepath.Join(r.Store.Path(key), outName, filepath.FromSlash(library.Dir)),
 	})
 	if err != nil {
 		return sdk.Compiler{}, diagnosedLibc(t, err)

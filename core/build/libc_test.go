@@ -105,3 +105,29 @@ func TestLibcFails(t *testing.T) {
 		t.Errorf("busybox: %v", kinds)
 	}
 }
+
+// TestLend looks at the compilers that others get: for musl, one that needs no
+// options.
+func TestLend(t *testing.T) {
+	w := withMusl(t)
+	lent, err := w.builder.Lend(t.Context(), w.job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"build musl 1.2.3 for a64", "fetch musl 1.2.3", "probe a64", "probe a64 with musl", "probe b64"}, w.did()); diff != "" {
+		t.Errorf("done (-want +got):\n%s", diff)
+	}
+	if cc := lent["b64"].Compiler.CC; cc != filepath.Join(w.dir, "bin", "b64-linux-gnu-gcc") {
+		t.Errorf("for glibc it is %s", cc)
+	}
+	script, err := os.ReadFile(lent["a64"].Compiler.CC)
+	if err != nil || !strings.Contains(string(script), filepath.Join(w.dir, "bin", "a64-linux-gnu-gcc")) {
+		t.Errorf("for musl it is\n%s%v", script, err)
+	}
+	if _, err := w.builder.Lend(t.Context(), w.job); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"probe a64 with musl"}, w.did()); diff != "" {
+		t.Errorf("once more (-want +got):\n%s", diff)
+	}
+}

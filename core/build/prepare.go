@@ -5,7 +5,6 @@ import (
 	"errors"
 	"maps"
 
-	"github.com/mkmini/mkmini/core/event"
 	"github.com/mkmini/mkmini/core/plan"
 	"github.com/mkmini/mkmini/core/toolchain"
 )
@@ -17,6 +16,7 @@ func (b *Builder) Compilers(ctx context.Context, job Job) (map[string]toolchain.
 	if err != nil {
 		return nil, err
 	}
+	r.damaged()
 	if err := r.probe(ctx); err != nil {
 		return nil, err
 	}
@@ -39,6 +39,7 @@ func (b *Builder) Fetch(ctx context.Context, job Job) (Inputs, error) {
 	if err != nil {
 		return Inputs{}, err
 	}
+	r.damaged()
 	if err := r.probe(ctx); err != nil {
 		return Inputs{}, err
 	}
@@ -68,19 +69,16 @@ func (b *Builder) Fetch(ctx context.Context, job Job) (Inputs, error) {
 // fetchSource has both the file and the tree of a source step in the store:
 // a store may have lost one of them.
 func (r *run) fetchSource(ctx context.Context, s plan.Step) (string, error) {
-	e, start := r.event(s), r.Now()
-	unlock, err := r.Store.Lock(ctx, s.Key, func() {
-		w := e
-		w.Kind, w.Message = event.Waiting, "another mkmini is making the same; waiting for it"
-		r.emit(w)
-	})
+	c := r.course(r.event(s))
+	unlock, err := r.Store.Lock(ctx, s.Key, c.wait)
 	if err != nil {
-		return "", r.fail(ctx, e, start, err)
+		return "", c.fail(ctx, err)
 	}
-	path, err := r.fetch(ctx, s, reporter{r, e})
+	c.resume()
+	path, err := r.fetch(ctx, s, c)
 	unlock()
 	if err != nil {
-		return "", r.fail(ctx, e, start, err)
+		return "", c.fail(ctx, err)
 	}
-	return path, r.step(ctx, s, true)
+	return path, r.settle(ctx, s, true, c)
 }

@@ -41,7 +41,7 @@ func (r *run) rows() []event.Step {
 		switch {
 		case r.cached(s):
 		case s.Key == "" && s.Kind == plan.Toolchain:
-			row.State, row.Why = event.StateRun, "the compiler has not been probed, or it changed"
+			row.State, row.Why = event.StateRun, r.history.whyProbe(s)
 		case s.Key == "":
 			row.State, row.Why = event.StateRun, "it depends on the compiler"
 		case !wanted[s.ID]:

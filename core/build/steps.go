@@ -64,29 +64,29 @@ func (r *run) unknown() []config.Target {
 }
 
 func (r *run) probeOne(ctx context.Context, t config.Target) error {
-	e := event.Event{Step: string(plan.Toolchain), Arch: t.Arch, Kind: event.Start}
-	start := r.Now()
-	r.emit(e)
+	c := r.course(event.Event{Step: string(plan.Toolchain), Arch: t.Arch})
+	c.begin()
 	plugin, err := r.Plugins.Toolchain(ctx, t.Toolchain.Plugin)
 	if err != nil {
-		return r.fail(ctx, e, start, err)
+		return c.fail(ctx, err)
 	}
 	dir, err := os.MkdirTemp(r.Store.Sub("tmp"), "probe-"+t.Arch+".")
 	if err != nil {
-		return r.fail(ctx, e, start, err)
+		return c.fail(ctx, err)
 	}
 	defer os.RemoveAll(dir)
-	p, remarks, err := r.Toolchains.Obtain(ctx, r.toolchainRequest(t), plugin, dir, reporter{r, e}.progress)
+	p, remarks, err := r.Toolchains.Obtain(ctx, r.toolchainRequest(t), plugin, dir, c.progress)
 	if err != nil {
-		return r.fail(ctx, e, start, r.keepLogs("probe-"+t.Arch, err))
+		return c.fail(ctx, r.keepLogs("probe-"+t.Arch, err))
 	}
 	var warnings sdk.Diagnostics
 	for _, remark := range remarks {
 		warnings = append(warnings, sdk.Diagnostic{Severity: sdk.Warning, Summary: "Compiler passed over", Detail: remark})
 	}
-	reporter{r, e}.warn(warnings, placeTarget(t))
+	c.warn(warnings, placeTarget(t))
 	r.know(t.Arch, p)
-	e.Kind, e.Elapsed = event.Done, r.Now().Sub(start)
+	e := c.e
+	e.Kind, e.Elapsed = event.Done, r.Now().Sub(c.start)
 	describe(&e, p)
 	r.emit(e)
 	r.mu.Lock()
@@ -104,18 +104,18 @@ func describe(e *event.Event, p toolchain.Probed) {
 const sources = "sources"
 
 // source fetches and unpacks the source of a program.
-func (r *run) source(ctx context.Context, s plan.Step, dir string, report reporter) (any, error) {
-	archive, err := r.fetch(ctx, s, report)
+func (r *run) source(ctx context.Context, s plan.Step, dir string, c *course) (any, error) {
+	archive, err := r.fetch(ctx, s, c)
 	if err != nil {
 		return nil, err
 	}
-	report.progress("unpack", 0, 0, s.Source.String())
+	c.progress("unpack", 0, 0, s.Source.String())
 	return struct{}{}, source.Unpack(ctx, archive, filepath.Join(dir, treeName), source.Limits{})
 }
 
 // fetch gets the file of a source step, and returns its path in the store. The
 // caller holds the lock of the step's key.
-func (r *run) fetch(ctx context.Context, s plan.Step, report reporter) (string, error) {
+func (r *run) fetch(ctx context.Context, s plan.Step, c *course) (string, error) {
 	blobs := r.Store.Sub(sources)
 	if err := os.MkdirAll(blobs, 0o755); err != nil {
 		return "", err
@@ -125,12 +125,12 @@ func (r *run) fetch(ctx context.Context, s plan.Step, report reporter) (string, 
 		Debian: s.Source.Debian, URLs: s.Source.URLs,
 	}
 	return r.Fetcher.Fetch(ctx, req, blobs, func(p source.Progress) {
-		report.progress("fetch", int(p.Done), int(p.Total), p.From)
+		c.progress("fetch", int(p.Done), int(p.Total), p.From)
 	})
 }
 
 // busybox has the plugin compile busybox.
-func (r *run) busybox(ctx context.Context, s plan.Step, dir string, report reporter) (any, error) {
+func (r *run) busybox(ctx context.Context, s plan.Step, dir string, c *course) (any, error) {
 	t := r.job.Config.Targets[s.Target]
 	b := t.Busybox
 	plugin, err := r.Plugins.Toolchain(ctx, t.Toolchain.Plugin)
@@ -150,16 +150,16 @@ func (r *run) busybox(ctx context.Context, s plan.Step, dir string, report repor
 		Version: b.Version, SourceDir: r.sourceDir(s),
 		WorkDir: work, OutDir: out, Config: b.Config, Set: b.Set, Only: b.Only, Without: b.Without,
 		Jobs: r.Jobs, Epoch: r.Epoch,
-	}, func(p sdk.Report) { report.progress(p.Phase, p.Done, p.Total, p.Message) })
+	}, c.report)
 	if err != nil {
 		return nil, diagnosed(t, err)
 	}
-	report.warn(result.Warnings, placeTarget(t))
+	c.warn(result.Warnings, placeTarget(t))
 	return result, os.RemoveAll(work)
 }
 
 // rootfs assembles the root file system and writes it as one layer.
-func (r *run) rootfs(ctx context.Context, s plan.Step, dir string, _ reporter) (any, error) {
+func (r *run) rootfs(ctx context.Context, s plan.Step, dir string, _ *course) (any, error) {
 	t := r.job.Config.Targets[s.Target]
 	key := r.need(s, plan.Busybox)
 	var built sdk.BuildResult

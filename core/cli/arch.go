@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/mkmini/mkmini/core/doctor"
 	"github.com/mkmini/mkmini/core/pluginhost"
+	"github.com/mkmini/mkmini/core/toolchain"
 	"github.com/mkmini/mkmini/core/ui"
 )
 
@@ -47,6 +49,9 @@ type arch struct {
 	Compilers []string `json:"compilers"`
 	Sources   []string `json:"sources"`
 	Packages  []string `json:"packages"`
+	// Chosen are where it comes from if a configuration doesn't say, as the
+	// user chose; none if they didn't.
+	Chosen []string `json:"chosen,omitempty"`
 	// Emulator is "native", or a path, or empty.
 	Emulator string `json:"emulator"`
 }
@@ -72,8 +77,15 @@ func (a *app) archs(ctx context.Context) (err error) {
 	var rows [][]string
 	for _, one := range list {
 		compiler := strings.Join(one.Compilers[:min(1, len(one.Compilers))], "")
-		if compiler == "" && len(one.Sources) > 0 {
+		switch {
+		case compiler != "":
+		case len(one.Chosen) > 0:
+			compiler = "from " + strings.Join(one.Chosen, ", ")
+		case len(one.Sources) > 0:
 			compiler = "from " + strings.Join(one.Sources, ", ") + ": " + strings.Join(one.Packages, " ")
+		}
+		if len(one.Chosen) > 0 {
+			compiler = cmp.Or(compiler, "none") + ", chosen"
 		}
 		rows = append(rows, []string{
 			one.Toolchain, one.Triplets[0], one.Platform, fmt.Sprintf("0x%x", one.Machine), compiler, one.Emulator,
@@ -94,6 +106,9 @@ func (w *workshop) arch(p *pluginhost.Found, offered map[string]bool) arch {
 	}
 	if len(info.ELF.Machines) > 0 {
 		one.Machine = info.ELF.Machines[0]
+	}
+	for _, f := range w.manager.Chosen[p.Name] {
+		one.Chosen = append(one.Chosen, toolchain.Origin(f))
 	}
 	for _, c := range w.manager.Found(request(p)) {
 		one.Compilers = append(one.Compilers, c.CC)

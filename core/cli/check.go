@@ -140,7 +140,7 @@ func (w *workshop) examine(ctx context.Context, p *pluginhost.Found, from []conf
 	var verdicts []verdict
 	req := request(p, from...)
 	err := w.work(ctx, p, func(plugin sdk.Toolchain, dir string, report toolchain.Report) error {
-		examined, tried, err := w.manager.Examine(ctx, req, plugin, dir, report)
+		examined, err := w.manager.Examine(ctx, req, plugin, dir, report)
 		if err != nil {
 			return err
 		}
@@ -149,9 +149,6 @@ func (w *workshop) examine(ctx context.Context, p *pluginhost.Found, from []conf
 				Toolchain: p.Name, CC: e.CC, From: e.From, Usable: len(e.Problems) == 0, Target: e.Compiler.Target,
 				Version: e.Compiler.Version, Facts: append([]sdk.Fact{}, e.Compiler.Facts...), Diagnostics: e.Problems,
 			})
-		}
-		if len(examined) == 0 {
-			return toolchain.NotFound(req, tried)
 		}
 		return nil
 	})

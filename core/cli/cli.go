@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mkmini/mkmini/core/config"
 	"github.com/mkmini/mkmini/core/config/settings"
 )
 
@@ -29,7 +30,7 @@ type Streams struct {
 
 // Program is what main knows of the program.
 type Program struct {
-	// Version is the released version; empty for the module's own.
+	// Version is the program's version.
 	Version string
 	// Builtins are the names of the plugins that the program itself serves.
 	Builtins []string
@@ -59,13 +60,12 @@ func silent(err error) bool {
 
 // exitCode classifies how a command ended.
 func exitCode(ctx context.Context, err error) int {
-	var usage *usageError
 	switch {
 	case err == nil:
 		return exitOK
 	case ctx.Err() != nil || errors.Is(err, context.Canceled):
 		return exitCancelled
-	case errors.As(err, &usage), atFault(err):
+	case atFault(err):
 		return exitUsage
 	}
 	return exitFailed
@@ -79,6 +79,8 @@ type app struct {
 	// settings are the user's, once configure has read them.
 	settings   settings.Settings
 	configured bool
+	// chosen are the places of compilers that the user chose, by toolchain.
+	chosen map[string][]config.From
 	// releases give back stores that are in use.
 	releases []func()
 }
@@ -127,7 +129,7 @@ it as docker and OCI images, archives and initramfs: the same bytes each time.
 	a.configFlags(root)
 	a.buildFlags(root)
 	root.AddCommand(a.buildCommand(), a.planCommand(), a.validateCommand(), a.fmtCommand(), a.versionCommand(),
-		a.lockCommand(), a.fetchCommand(), a.gcCommand())
+		a.lockCommand(), a.fetchCommand(), a.bundleCommand(), a.unbundleCommand(), a.gcCommand())
 	root.AddCommand(a.archCommand(), a.doctorCommand(), a.toolchainCommand(), a.pluginCommand())
 	return root
 }

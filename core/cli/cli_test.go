@@ -41,6 +41,9 @@ func TestExitCodes(t *testing.T) {
 		{"fault of the configuration", fmt.Errorf("x: %w", &fault.Error{Usage: true}), 2},
 		{"configuration", hcl.Diagnostics{{Severity: hcl.DiagError}}, 2},
 		{"command line", &usageError{"x"}, 2},
+		{"one fault, then one of the configuration", errors.Join(&fault.Error{}, &fault.Error{Usage: true}), 2},
+		{"one fault of the configuration, then another", errors.Join(fmt.Errorf("x: %w", errors.Join(&fault.Error{Usage: true})), &fault.Error{}), 2},
+		{"a fault of the plugin that wraps one of the user", &fault.Error{Err: &fault.Error{Usage: true}}, 1},
 		{"cancelled", fmt.Errorf("x: %w", context.Canceled), 130},
 	}
 	for _, test := range tests {
@@ -99,7 +102,10 @@ func TestCompletion(t *testing.T) {
 }
 
 func TestFmt(t *testing.T) {
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "b[1] *")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	path := filepath.Join(dir, "a.hcl")
 	write := func(text string) {
 		t.Helper()
@@ -137,11 +143,13 @@ func TestPrintFault(t *testing.T) {
 		File:  "x.hcl",
 		Start: fault.Position{Line: 2, Column: 1, Byte: 6}, End: fault.Position{Line: 2, Column: 17, Byte: 22},
 	}
+	command := "gcc" + strings.Repeat(" -Wl,--start-group", 9)
 	p.print(errors.Join(
 		&fault.Error{
 			Step: "toolchain for sw64", Summary: "No compiler", Detail: "None was found.", Remedy: "Get one.",
-			Excerpt: []string{"looked here", "and there"}, Log: "/tmp/log", Range: &r,
+			Excerpt: []string{"looked here", command}, Log: "/tmp/log", Range: &r,
 		},
+		&fault.Error{Summary: "No word", Detail: strings.Repeat("word ", 20) + "ends.", Excerpt: []string{""}},
 		errors.New("plain"),
 	))
 	want := `Error: No compiler (toolchain for sw64)
@@ -152,11 +160,16 @@ func TestPrintFault(t *testing.T) {
 None was found.
 
   looked here
-  and there
+  ` + command + `
 
 Get one.
 
 The full log is /tmp/log
+
+Error: No word
+
+word word word word word word word word word word word word word word word
+word word word word word ends.
 
 Error: plain
 `

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -13,6 +14,7 @@ import (
 	"github.com/mkmini/mkmini/core/config"
 	"github.com/mkmini/mkmini/core/event"
 	"github.com/mkmini/mkmini/core/fault"
+	"github.com/mkmini/mkmini/core/ui"
 	"github.com/mkmini/mkmini/plugins/sdk"
 )
 
@@ -25,10 +27,20 @@ func (e *usageError) Error() string { return e.text }
 type sources map[string]*hcl.File
 
 // atFault reports whether the configuration or the command line is at fault.
+// Of several failures one is enough, in whatever order they came: until it is
+// mended, trying again is of no use.
 func atFault(err error) bool {
-	var diags hcl.Diagnostics
-	var f *fault.Error
-	return errors.As(err, &diags) || errors.As(err, &f) && f.Usage
+	for ; err != nil; err = errors.Unwrap(err) {
+		switch e := err.(type) {
+		case hcl.Diagnostics, *usageError:
+			return true
+		case *fault.Error:
+			return e.Usage
+		case interface{ Unwrap() []error }:
+			return slices.ContainsFunc(e.Unwrap(), atFault)
+		}
+	}
+	return false
 }
 
 // at gives an error a place in the configuration, if it is one for people
@@ -79,7 +91,7 @@ func (p printer) print(err error) {
 	case errors.As(err, &diags):
 		p.diagnostics(diags)
 	case errors.As(err, &f):
-		p.diagnostics(hcl.Diagnostics{diagnostic(f)})
+		p.fault(f)
 	default:
 		fmt.Fprintf(p.w, "Error: %s\n", err)
 	}
@@ -99,32 +111,42 @@ func (p printer) diagnostics(diags hcl.Diagnostics) {
 	_ = w.WriteDiagnostics(diags) // stderr is gone: nobody to tell
 }
 
-// diagnostic puts a fault into hcl's form: what failed, the cause, the lines
-// that explain it, what to do next.
-func diagnostic(f *fault.Error) *hcl.Diagnostic {
+// fault writes what failed and where in the form of hcl's diagnostics, then
+// the cause, the lines that explain it, and what to do next. Sentences are
+// wrapped; commands, what a compiler said, and paths stay as they are, since
+// they are there to be copied.
+func (p printer) fault(f *fault.Error) {
 	d := &hcl.Diagnostic{Severity: hcl.DiagError, Summary: f.Summary}
 	if f.Step != "" {
 		d.Summary += " (" + f.Step + ")"
 	}
-	var parts []string
-	if f.Detail != "" {
-		parts = append(parts, f.Detail)
-	}
-	if len(f.Excerpt) > 0 {
-		parts = append(parts, "  "+strings.Join(f.Excerpt, "\n  "))
-	}
-	if f.Remedy != "" {
-		parts = append(parts, f.Remedy)
-	}
-	if f.Log != "" {
-		parts = append(parts, "The full log is "+f.Log)
-	}
-	d.Detail = strings.Join(parts, "\n\n")
 	if f.Range != nil {
 		r := config.HCLRange(*f.Range)
 		d.Subject = &r
 	}
-	return d
+	p.diagnostics(hcl.Diagnostics{d})
+	var excerpt []string
+	for _, line := range f.Excerpt {
+		excerpt = append(excerpt, "  "+strings.ReplaceAll(line, "\n", "\n  "))
+	}
+	parts := []string{p.wrap(f.Detail), strings.Trim(strings.Join(excerpt, "\n"), "\n"), p.wrap(f.Remedy)}
+	if f.Log != "" {
+		parts = append(parts, "The full log is "+f.Log)
+	}
+	for _, part := range parts {
+		if strings.TrimSpace(part) != "" {
+			fmt.Fprintf(p.w, "%s\n\n", part)
+		}
+	}
+}
+
+// wrap breaks the lines of a text at spaces.
+func (p printer) wrap(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = ui.Wrap(line, int(p.width))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // diagnostics returns what an error says as data.

@@ -21,7 +21,9 @@ Compilers are probed; nothing is compiled. Afterwards "mkmini build --offline"
 works with the same store.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.fetch(cmd.Context(), func(_ *tools, _ *system, in build.Inputs) error { return a.fetched(in) })
+			return a.fetch(cmd.Context(), func(_ context.Context, view *ui.UI, _ *tools, _ *system, in build.Inputs) error {
+				return a.fetched(view, in)
+			})
 		},
 	}
 	a.configFlags(cmd)
@@ -30,8 +32,8 @@ works with the same store.`,
 	return cmd
 }
 
-// fetch gets what a build needs, and hands it on.
-func (a *app) fetch(ctx context.Context, then func(*tools, *system, build.Inputs) error) (err error) {
+// fetch gets what a build needs, and hands it on, with what shows how it goes.
+func (a *app) fetch(ctx context.Context, then func(context.Context, *ui.UI, *tools, *system, build.Inputs) error) (err error) {
 	view := a.view()
 	defer func() { err = errors.Join(err, view.Close()) }()
 	t, s, err := a.system(ctx, view)
@@ -46,14 +48,14 @@ func (a *app) fetch(ctx context.Context, then func(*tools, *system, build.Inputs
 	if err != nil {
 		return err
 	}
-	if err := view.Close(); err != nil {
-		return err
-	}
-	return then(t, s, in)
+	return then(ctx, view, t, s, in)
 }
 
 // fetched tells what is there now.
-func (a *app) fetched(in build.Inputs) error {
+func (a *app) fetched(view *ui.UI, in build.Inputs) error {
+	if err := view.Close(); err != nil {
+		return err
+	}
 	for _, path := range in.Sources {
 		info, err := os.Stat(path)
 		if err != nil {

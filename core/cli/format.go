@@ -64,7 +64,17 @@ func hclFiles(arg string) ([]string, error) {
 	if !info.IsDir() {
 		return []string{arg}, nil
 	}
-	return filepath.Glob(filepath.Join(arg, "*.hcl"))
+	entries, err := os.ReadDir(arg) // not a pattern: the folder's name may hold [ and *
+	if err != nil {
+		return nil, &usageError{err.Error()}
+	}
+	var files []string
+	for _, e := range entries {
+		if matched, _ := filepath.Match("*.hcl", e.Name()); matched {
+			files = append(files, filepath.Join(arg, e.Name()))
+		}
+	}
+	return files, nil
 }
 
 func (a *app) formatFile(path string, check bool) (changed bool, err error) {

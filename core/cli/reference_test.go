@@ -68,7 +68,7 @@ func TestReferenceFlags(t *testing.T) {
 		}
 	}
 	walk(root)
-	for _, mention := range regexp.MustCompile("`(?:-[a-z]`, `)?--([a-z-]+)").FindAllStringSubmatch(page, -1) {
+	for _, mention := range regexp.MustCompile("`(?:-[a-z]`, `)?--([a-z0-9-]+)").FindAllStringSubmatch(page, -1) {
 		if !flags[mention[1]] {
 			t.Errorf("%s explains --%s, which no command has", reference, mention[1])
 		}

@@ -20,6 +20,9 @@ func (a *app) configure() error {
 	if diags.HasErrors() {
 		return diags
 	}
+	if err := a.readChoices(); err != nil {
+		return err
+	}
 	a.settings, a.configured = s, true
 	if !a.flags.offlineGiven {
 		a.flags.offline = s.Offline

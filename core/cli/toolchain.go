@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"github.com/mkmini/mkmini/core/config"
 	"github.com/mkmini/mkmini/core/doctor"
 	"github.com/mkmini/mkmini/core/fault"
 	"github.com/mkmini/mkmini/core/toolchain"
@@ -20,7 +22,7 @@ import (
 
 func (a *app) toolchainCommand() *cobra.Command {
 	return group("toolchain", "Find, examine and use compilers",
-		a.toolchainListCommand(), a.toolchainCheckCommand(),
+		a.toolchainListCommand(), a.toolchainAddCommand(), a.toolchainUseCommand(), a.toolchainCheckCommand(),
 		a.toolchainEnvCommand(), a.toolchainShellCommand(), a.toolchainPathCommand(),
 		a.toolchainRemoveCommand())
 }
@@ -48,6 +50,10 @@ type remembered struct {
 	Kind        string            `json:"kind"`
 	Fingerprint string            `json:"fingerprint"`
 	Pins        map[string]string `json:"pins,omitempty"`
+	// Chosen says that it is used where a configuration names no place.
+	Chosen bool `json:"chosen"`
+	// Key is that of what mkmini brought.
+	Key string `json:"key,omitempty"`
 	// Holds says that it is still what was probed.
 	Holds bool `json:"holds"`
 	// Tree and Size in bytes are of what mkmini brought.
@@ -71,6 +77,7 @@ func (a *app) toolchains(ctx context.Context) error {
 		list = append(list, remembered{
 			Arch: r.Arch, CC: r.Compiler.CC, Version: r.Compiler.Version, From: r.From, Kind: r.Kind,
 			Fingerprint: r.Fingerprint, Pins: r.Pins, Holds: r.Holds, Tree: r.Tree, Size: r.Size,
+			Key: st.KeyOf(r.Compiler.CC), Chosen: a.choseIt(r),
 			Used: r.Used.UTC().Truncate(time.Second), Users: append([]string{}, r.Users...),
 		})
 	}
@@ -82,18 +89,60 @@ func (a *app) toolchains(ctx context.Context) error {
 		return nil
 	}
 	var rows [][]string
-	for _, r := range list {
-		size, state := "", "changed"
-		if r.Tree != "" {
-			size = doctor.Size(r.Size)
-		}
-		if r.Holds {
-			state = "ok"
-		}
-		rows = append(rows, []string{r.Arch, r.Kind, r.CC, r.Version, state, size, r.Used.Local().Format(time.DateTime), strings.Join(r.Users, " ")})
+	for _, r := range merged(list) {
+		rows = append(rows, r.row())
 	}
 	return ui.WriteTable(a.Streams.Out, ui.Detect(a.Streams.Out, os.Getenv),
 		[]string{"arch", "from", "compiler", "version", "state", ">size", "last used", "used by"}, rows)
+}
+
+// merged returns one entry for each compiler, with all who use it: there is a
+// record for each block that led to it.
+func merged(list []remembered) []remembered {
+	var all []remembered
+	for _, r := range list {
+		i := slices.IndexFunc(all, func(o remembered) bool {
+			return o.Arch == r.Arch && o.CC == r.CC && o.Kind == r.Kind && o.Version == r.Version && o.Holds == r.Holds
+		})
+		if i < 0 {
+			all = append(all, r)
+			continue
+		}
+		all[i].Chosen = all[i].Chosen || r.Chosen
+		all[i].Users = slices.Compact(slices.Sorted(slices.Values(slices.Concat(all[i].Users, r.Users))))
+	}
+	return all
+}
+
+// row is a line of the table. A compiler in the store is named by the start of
+// its key, which other commands take.
+func (r remembered) row() []string {
+	size, state := "", "changed"
+	if r.Tree != "" {
+		size = doctor.Size(r.Size)
+	}
+	if r.Holds {
+		state = "ok"
+	}
+	if r.Chosen {
+		state += ", chosen"
+	}
+	cc := r.CC
+	if r.Key != "" {
+		cc = r.Key[:min(len(r.Key), strings.LastIndexByte(r.Key, '-')+1+shortKey)]
+	}
+	return []string{r.Arch, r.Kind, cc, r.Version, state, size, r.Used.Local().Format(time.DateTime), strings.Join(r.Users, " ")}
+}
+
+// shortKey is how many digits of a key are shown.
+const shortKey = 12
+
+// choseIt says whether a record is of what the user chose.
+func (a *app) choseIt(r toolchain.Record) bool {
+	return slices.ContainsFunc(a.chosen[r.Arch], func(f config.From) bool {
+		f.Range = fault.Range{} // records have none
+		return reflect.DeepEqual(f, r.Block)
+	})
 }
 
 func (a *app) toolchainEnvCommand() *cobra.Command {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/mkmini/mkmini/core/build"
+	"github.com/mkmini/mkmini/core/bundle"
 	"github.com/mkmini/mkmini/core/config"
 	"github.com/mkmini/mkmini/core/event"
 	"github.com/mkmini/mkmini/core/fault"
@@ -93,7 +94,7 @@ func (a *app) tools(ctx context.Context, file *config.Document, sink event.Sink)
 func (a *app) fetcher(st *store.Store, logger *slog.Logger) *source.Fetcher {
 	return &source.Fetcher{
 		Offline: a.flags.offline, Proxy: a.settings.Proxy.Through(), Mirrors: a.settings.Mirrors,
-		Logger: logger, Apt: &apt.Finder{Dir: st.Sub("apt"), Logger: logger},
+		Logger: logger, Apt: &apt.Finder{Dir: st.Sub("apt"), Env: a.aptEnv(), Logger: logger},
 	}
 }
 
@@ -101,12 +102,23 @@ func (a *app) fetcher(st *store.Store, logger *slog.Logger) *source.Fetcher {
 func (a *app) manager(st *store.Store, logger *slog.Logger) *toolchain.Manager {
 	host := toolchain.ThisHost()
 	providers := a.unpackers(st, logger)
+	providers["source"] = a.builder(st, logger)
 	providers["deb"] = &deb.Provider{
 		Store: st, Files: st.Sub("sources"), Machine: host.Machine, Logger: logger,
-		Apt: &apt.Binaries{Dir: filepath.Join(st.Sub("apt"), "binary"), Offline: a.flags.offline, Logger: logger},
+		Apt: a.binaries(st, logger),
 	}
-	return &toolchain.Manager{Dir: st.Sub("toolchains"), Host: host, Providers: providers, Order: []string{"deb"}}
+	return &toolchain.Manager{
+		Dir: st.Sub("toolchains"), Host: host, Providers: providers, Order: []string{"deb"}, Chosen: a.chosen, Steps: st.Sub("steps"),
+	}
 }
+
+// binaries finds Debian packages.
+func (a *app) binaries(st *store.Store, logger *slog.Logger) *apt.Binaries {
+	return &apt.Binaries{Dir: filepath.Join(st.Sub("apt"), "binary"), Offline: a.flags.offline, Env: a.aptEnv(), Logger: logger}
+}
+
+// aptEnv is the environment of apt, which has the settings' proxies.
+func (a *app) aptEnv() []string { return a.settings.Proxy.Environ(os.Environ()) }
 
 func (a *app) jobs() int {
 	if jobs := cmp.Or(a.flags.jobs, a.settings.Jobs); jobs > 0 {
@@ -153,8 +165,8 @@ func (a *app) openStore() (*store.Store, error) {
 	return st, nil
 }
 
-// host knows the plugins: the configuration's folder, the user's, and those
-// that mkmini itself serves.
+// host knows the plugins: the configuration's folder, the user's, those of
+// bundles, and those that mkmini itself serves.
 func (a *app) host(st *store.Store, dir string, logger *slog.Logger) (*pluginhost.Host, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -164,6 +176,7 @@ func (a *app) host(st *store.Store, dir string, logger *slog.Logger) (*pluginhos
 	if data := dataDir(); data != "" {
 		dirs = append(dirs, filepath.Join(data, "mkmini", "plugins"))
 	}
+	dirs = append(dirs, st.Sub(bundle.PluginDir))
 	return pluginhost.New(pluginhost.Options{
 		Builtins: a.Builtins, Self: self, Dirs: dirs, Path: true, CacheDir: st.Sub("plugins"), Logger: logger,
 	}), nil

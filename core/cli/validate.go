@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/mkmini/mkmini/core/ui"
 )
 
 func (a *app) validateCommand() *cobra.Command {
@@ -16,6 +18,7 @@ func (a *app) validateCommand() *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return a.validate(cmd.Context()) },
 	}
 	a.configFlags(cmd)
+	cmd.Flags().StringArrayVar(&a.flags.only, "only", nil, "leave all architectures but `ARCH` out (repeatable)")
 	cmd.Flags().StringVar(&a.flags.store, "store", "", "the store's `DIR`, where descriptions of plugins are kept")
 	return cmd
 }
@@ -27,6 +30,7 @@ func (a *app) validate(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.Streams.Out, "%s is valid: %d target(s), %d export(s).\n", a.flags.config, len(s.config.Targets), len(s.config.Exports))
+	fmt.Fprintf(a.Streams.Out, "%s is valid: %s, %s.\n", a.flags.config,
+		ui.Count(len(s.config.Targets), "architecture"), ui.Count(len(s.config.Exports), "export"))
 	return t.host.Close()
 }

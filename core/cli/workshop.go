@@ -110,10 +110,11 @@ func (w *workshop) work(ctx context.Context, p *pluginhost.Found, do func(sdk.To
 	})
 }
 
-// obtain returns the compiler of a toolchain; it is brought if need be.
-func (w *workshop) obtain(ctx context.Context, p *pluginhost.Found) (toolchain.Probed, error) {
-	req := request(p)
-	if known, ok := w.manager.Known(req); ok {
+// obtain returns the compiler of a toolchain, from the places that are given
+// or else as for an empty block; it is brought if need be.
+func (w *workshop) obtain(ctx context.Context, p *pluginhost.Found, from ...config.From) (toolchain.Probed, error) {
+	req := request(p, from...)
+	if known, ok := w.manager.Known(req); ok && w.manager.Sound(known) {
 		return known, nil
 	}
 	e := event.Event{Kind: event.Start, Step: "toolchain", Arch: req.Info.Arch}
@@ -132,8 +133,11 @@ func (w *workshop) obtain(ctx context.Context, p *pluginhost.Found) (toolchain.P
 	})
 	e.Kind, e.Elapsed = event.Done, time.Since(start)
 	e.Message = got.Compiler.CC + ": " + got.Compiler.Version
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
 		e.Kind, e.Message = event.Cancelled, ""
+	case err != nil:
+		e.Kind, e.Message, e.Diagnostics = event.Failed, err.Error(), event.Diagnose(err)
 	}
 	w.view.Event(e)
 	return got, err
@@ -173,7 +177,7 @@ func (a *app) fromConfig(ctx context.Context, arch string) (info sdk.ToolchainIn
 		}
 		return info, got, &usageError{fmt.Sprintf("the configuration has %s: name one of them", strings.Join(archs, ", "))}
 	}
-	compilers, err := t.builder.Compilers(ctx, t.job(s))
+	compilers, err := t.builder.Lend(ctx, t.job(s))
 	target := s.config.Targets[0]
 	return s.toolchains[target.Toolchain.Plugin], compilers[target.Arch], err
 }

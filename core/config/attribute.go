@@ -145,8 +145,7 @@ func (a attribute) accept(val cty.Value, secret bool) (cty.Value, *hcl.Diagnosti
 		return val, nil
 	}
 	if isHuge(val) {
-		return val, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Number out of range",
-			Detail: fmt.Sprintf("A number in %q has thousands of digits. Write a smaller one.", a.name)}
+		return val, a.outOfRange()
 	}
 	if a.defaults != nil && val.IsKnown() {
 		val = a.defaults.Apply(val)
@@ -156,6 +155,9 @@ func (a attribute) accept(val cty.Value, secret bool) (cty.Value, *hcl.Diagnosti
 		return val, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Wrong type",
 			Detail: wrongType(fmt.Sprintf("%q", a.name), a.typ, val.Type(), err)}
 	}
+	if isHuge(converted) {
+		return val, a.outOfRange()
+	}
 	if converted.IsWhollyKnown() && holdsNull(converted) {
 		return val, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Element is null",
 			Detail: fmt.Sprintf("An element of %q is null. Leave it out, with compact([…]) or a for expression with an if.", a.name)}
@@ -164,6 +166,11 @@ func (a attribute) accept(val cty.Value, secret bool) (cty.Value, *hcl.Diagnosti
 		return val, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Value not allowed", Detail: a.notOneOf(converted, secret)}
 	}
 	return converted, nil
+}
+
+func (a attribute) outOfRange() *hcl.Diagnostic {
+	return &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Number out of range",
+		Detail: fmt.Sprintf("A number in %q has more than a thousand digits, or is as close to zero. Write another one.", a.name)}
 }
 
 func (a attribute) notOneOf(val cty.Value, secret bool) string {
@@ -191,24 +198,6 @@ func unmarked(val cty.Value) cty.Value {
 	val, _ = val.UnmarkDeep()
 	return val
 }
-
-// isHuge says whether a value holds a number that takes minutes to be written
-// as text.
-func isHuge(val cty.Value) bool {
-	huge := false
-	// The visitor reports nothing itself.
-	_ = cty.Walk(val, func(_ cty.Path, v cty.Value) (bool, error) {
-		if v.Type() == cty.Number && v.IsKnown() && !v.IsNull() {
-			exp := v.AsBigFloat().MantExp(nil)
-			huge = huge || exp > maxExponent || exp < -maxExponent
-		}
-		return !huge, nil
-	})
-	return huge
-}
-
-// maxExponent is of 2, a little more than 999 is of 10.
-const maxExponent = 4000
 
 // holdsNull says whether a list, set or map has an element that is null.
 func holdsNull(val cty.Value) bool {

@@ -62,7 +62,8 @@ type Toolchain struct {
 // From is one place a compiler may come from. Which fields count depends on
 // Kind.
 type From struct {
-	// Kind is the block's label: "host", "path", "deb", "archive", "oci".
+	// Kind is the block's label: "host", "path", "deb", "archive", "oci",
+	// "source".
 	Kind string
 	// Dir is the absolute path of a folder, for "path"; empty if it was
 	// null, and then the block is passed over.
@@ -70,10 +71,12 @@ type From struct {
 	// Prefix is the start of the tools' names, such as
 	// "sw_64-sunway-linux-gnu-"; empty to look for the known triplets.
 	Prefix string
-	// Deb, Archive and OCI are set for the kinds of that name.
+	// Deb, Archive and OCI are set for the kinds of that name, and Build for
+	// "source".
 	Deb     *Deb     `json:",omitempty"`
 	Archive *Archive `json:",omitempty"`
 	OCI     *OCI     `json:",omitempty"`
+	Build   *Build   `json:",omitempty"`
 	Range   fault.Range
 }
 
@@ -110,6 +113,36 @@ type OCI struct {
 	// Bin is the folder with the compiler within the image; empty to look in
 	// the usual ones.
 	Bin string
+}
+
+// Build is a compiler that is built from source.
+type Build struct {
+	// Target is its triplet; empty for the architecture's own, with musl.
+	Target                     string
+	Binutils, GCC, Linux, Musl Part
+}
+
+// Part is one of the programs that a compiler is built from, and where its
+// source is: in Deb, or else a tarball.
+type Part struct {
+	// Deb is the name of a Debian binary package that holds the tarball, such
+	// as "gcc-12-source". If there is no tarball either, it is a usual one.
+	Deb string
+	// Version is for people; only that of musl is known.
+	Version string
+	// File is the absolute path of the tarball; empty if not given.
+	File string
+	// URLs are places of the tarball, and Debian is the name of a source
+	// package that may hold it.
+	URLs   []string
+	Debian string
+	// SHA256 is 64 hexadecimal digits; empty for a file of whatever content,
+	// and for a package, whose hash apt knows.
+	SHA256 string
+	// Options are more arguments of its configure script.
+	Options []string
+	// Patches are the absolute paths of patches, in the order to apply them.
+	Patches []string
 }
 
 // Source is a release of a program that is built.

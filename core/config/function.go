@@ -22,6 +22,7 @@ import (
 func (d *Document) functions() map[string]function.Function {
 	all := pureFunctions()
 	maps.Copy(all, d.fileFunctions())
+	guardFunctions(all)
 	return all
 }
 

@@ -96,6 +96,7 @@ func parseConfig(src []byte, name string) (*hcl.File, *hclsyntax.Body, hcl.Diagn
 	if !ok {
 		body = empty
 	}
+	guardOperators(body)
 	return file, body, diags
 }
 
@@ -119,7 +120,7 @@ func parseExpression(src []byte, name string) (hclsyntax.Expression, hcl.Diagnos
 	if diags := reasonable(src, tokens, name); diags.HasErrors() {
 		return nil, diags
 	}
-	return hclsyntax.ParseExpression(src, name, hcl.InitialPos)
+	return guarded(hclsyntax.ParseExpression(src, name, hcl.InitialPos))
 }
 
 // parseTemplate is hclsyntax.ParseTemplate with limits.
@@ -128,5 +129,12 @@ func parseTemplate(src []byte, name string) (hclsyntax.Expression, hcl.Diagnosti
 	if diags := reasonable(src, tokens, name); diags.HasErrors() {
 		return nil, diags
 	}
-	return hclsyntax.ParseTemplate(src, name, hcl.InitialPos)
+	return guarded(hclsyntax.ParseTemplate(src, name, hcl.InitialPos))
+}
+
+func guarded(expr hclsyntax.Expression, diags hcl.Diagnostics) (hclsyntax.Expression, hcl.Diagnostics) {
+	if expr != nil {
+		guardOperators(expr)
+	}
+	return expr, diags
 }

@@ -17,6 +17,9 @@ type fromKind struct {
 	name   string
 	attrs  []attribute
 	decode func(d *decoder, vals values, from *From)
+	// blocks are those that it may hold, and nested decodes them.
+	blocks []nested
+	nested func(d *decoder, blocks []*hclsyntax.Block, t target, from *From)
 }
 
 // fromKinds are the kinds there are.
@@ -33,6 +36,7 @@ var fromKinds = []fromKind{
 	{name: "deb", attrs: debAttrs, decode: (*decoder).fromDeb},
 	archiveKind,
 	ociKind,
+	sourceKind,
 }
 
 // prefixAttr is an attribute of all kinds that search a folder.
@@ -59,7 +63,7 @@ func (d *decoder) toolchain(t target) Toolchain {
 	}
 	vals, blocks := d.decode(t.block, s, t.scope)
 	for _, block := range blocks {
-		if from, ok := d.from(block, t.scope); ok {
+		if from, ok := d.from(block, t); ok {
 			result.From = append(result.From, from)
 		}
 	}
@@ -78,7 +82,7 @@ func wrongDescription(block *hclsyntax.Block, err error) *hcl.Diagnostic {
 }
 
 // from decodes a `from` block.
-func (d *decoder) from(block *hclsyntax.Block, sc *scope) (From, bool) {
+func (d *decoder) from(block *hclsyntax.Block, t target) (From, bool) {
 	name := block.Labels[0]
 	i := slices.IndexFunc(fromKinds, func(k fromKind) bool { return k.name == name })
 	if i < 0 {
@@ -92,8 +96,12 @@ func (d *decoder) from(block *hclsyntax.Block, sc *scope) (From, bool) {
 	}
 	kind := fromKinds[i]
 	result := From{Kind: name, Range: Range(block.DefRange())}
-	vals, _ := d.decode(block, shape{what: fmt.Sprintf("a from %q block", name), attrs: kind.attrs}, sc)
+	s := shape{what: fmt.Sprintf("a from %q block", name), attrs: kind.attrs, blocks: kind.blocks}
+	vals, blocks := d.decode(block, s, t.scope)
 	kind.decode(d, vals, &result)
+	if kind.nested != nil {
+		kind.nested(d, blocks, t, &result)
+	}
 	return result, true
 }
 

@@ -134,6 +134,9 @@ func (v *variable) convert(val cty.Value) (cty.Value, string) {
 	if err != nil {
 		return cty.NilVal, wrongType(fmt.Sprintf("The variable %q", v.name), v.typ, val.Type(), err)
 	}
+	if isHuge(converted) {
+		return cty.NilVal, "A number has more than a thousand digits, or is as close to zero. Write another one."
+	}
 	if converted.IsNull() && !v.nullable {
 		if v.def == cty.NilVal || v.def.IsNull() {
 			return cty.NilVal, fmt.Sprintf("The variable %q has nullable = false, and this is null. Give a value.", v.name)
@@ -162,6 +165,10 @@ func constant(attr *hclsyntax.Attribute, typ cty.Type) (cty.Value, hcl.Diagnosti
 	if err != nil {
 		return cty.NilVal, hcl.Diagnostics{problem(attr.Expr.Range(), "Wrong type", "%s",
 			wrongType(fmt.Sprintf("%q", attr.Name), typ, val.Type(), err))}
+	}
+	if isHuge(converted) {
+		return cty.NilVal, hcl.Diagnostics{problem(attr.Expr.Range(), "Number out of range",
+			"A number in %q has more than a thousand digits, or is as close to zero. Write another one.", attr.Name)}
 	}
 	return converted, nil
 }

@@ -13,20 +13,23 @@ type Kind string
 
 // The kinds of events. A build is one Plan, any number of the others, and one
 // Summary at the end. A step is one Cached or Skipped, or else one Start that
-// is followed by one of Done, Failed and Cancelled; Progress, Waiting,
-// Warning and Log lie in between.
+// is followed by one of Done, Failed, Cancelled, and Cached if another run made
+// the result meanwhile; Progress, Waiting and Warning lie in between. Toolchains
+// that have to be probed come before the rest, and what a build that was
+// stopped did not come to has no event.
 const (
 	// Plan has Steps: all that the build is going to look at, in order.
 	Plan Kind = "plan"
 	// Start begins a step.
 	Start Kind = "start"
-	// Progress reports on a running step: Phase, Done, Total, Unit, Message.
+	// Progress reports on a running step: Phase, Done, Total, Unit, Message,
+	// Elapsed.
 	Progress Kind = "progress"
-	// Waiting says in Message what a running step waits for, such as another
-	// run that holds the store's lock. The next Progress ends it.
+	// Waiting says in Message what a running step waits for: another run that
+	// makes the same. The next Progress, or the step's end, ends it.
 	Waiting Kind = "waiting"
-	// Cached says that a step's result was there; it has the same Facts and
-	// Artifacts as the Done of the run that made it.
+	// Cached says that a step's result was there; it has the same Message,
+	// Facts and Artifacts as the Done of the run that made it.
 	Cached Kind = "cached"
 	// Done ends a step well: Elapsed, Message, Facts, Artifacts.
 	Done Kind = "done"
@@ -42,7 +45,8 @@ const (
 	// Log is a line for those who look closely: Level, Message.
 	Log Kind = "log"
 	// Summary is the last event: Result, Elapsed, Artifacts, and the
-	// Diagnostics of a failure that belongs to no step.
+	// Diagnostics of all failures, those of steps again, so that it can be
+	// read alone.
 	Summary Kind = "summary"
 )
 
@@ -75,15 +79,16 @@ type Event struct {
 	// it in UTC, as RFC 3339 with milliseconds at most.
 	Time time.Time `json:"time,omitzero"`
 	Kind Kind      `json:"kind"`
-	// Step names the kind of work: "fetch", "toolchain", "busybox", "rootfs",
-	// "export docker", "check". Step and Arch together name one step of the
-	// build; an exporter that is used twice is told apart in Step.
+	// Step names the kind of work: "source", "source musl", "toolchain",
+	// "libc", "busybox", "rootfs", "check", "export docker". Step and Arch
+	// together name one step of the build; the second export by a plugin is
+	// "export docker (2)".
 	Step string `json:"step,omitempty"`
 	// Arch is the architecture's name; empty for a step that they share.
 	Arch string `json:"arch,omitempty"`
 	// Key is the step's key in the store, in hexadecimal digits.
 	Key string `json:"key,omitempty"`
-	// Phase names the part of the step that runs: "download", "compile".
+	// Phase names the part of the step that runs: "fetch", "compile".
 	Phase string `json:"phase,omitempty"`
 	// Done of Total units are finished; Total is 0 if it isn't known.
 	Done  int `json:"done,omitempty"`

@@ -4,11 +4,14 @@
 package plan
 
 import (
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/mkmini/mkmini/core/config"
+	"github.com/mkmini/mkmini/core/fault"
 	"github.com/mkmini/mkmini/core/release"
 	"github.com/mkmini/mkmini/plugins/sdk"
 )
@@ -184,11 +187,31 @@ func (m *maker) libc(i int, t config.Target) {
 	})
 }
 
+// toolchain adds the probe of a compiler: what decides which one is found, and
+// who probes it.
 func (m *maker) toolchain(i int, t config.Target) {
 	m.add(Step{
 		ID: targetID(Toolchain, t), Kind: Toolchain, Arch: t.Arch, Target: i, Export: -1,
-		Parts: []Part{{"the compiler", m.in.Compilers[t.Arch]}},
+		Parts: []Part{
+			{"the compiler", m.in.Compilers[t.Arch]},
+			{"the plugin " + t.Toolchain.Plugin, m.in.Plugins[t.Toolchain.Plugin].Digest},
+			{"the toolchain's attributes", string(t.Toolchain.Attributes)},
+			{"where the compiler comes from", places(t.Toolchain.From)},
+		},
 	})
+}
+
+// places describes `from` blocks, wherever they stand.
+func places(from []config.From) string {
+	from = slices.Clone(from)
+	for i := range from {
+		from[i].Range = fault.Range{}
+	}
+	text, err := json.Marshal(from)
+	if err != nil {
+		return err.Error() // plain data has none
+	}
+	return string(text)
 }
 
 func (m *maker) busybox(i int, t config.Target) {

@@ -17,7 +17,7 @@ import (
 // say the same over gRPC as without.
 func TestBuiltins(t *testing.T) {
 	self := filepath.Join(t.TempDir(), "mkmini")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", self, "github.com/mkmini/mkmini")
+	build := exec.CommandContext(t.Context(), "go", "build", "-ldflags", "-X main.version=9.8.7", "-o", self, "github.com/mkmini/mkmini")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build mkmini: %v\n%s", err, out)
 	}
@@ -37,6 +37,9 @@ func checkBuiltin(t *testing.T, host *pluginhost.Host, name string) {
 	}
 	if !found.Builtin || found.Manifest.Toolchain == nil && found.Manifest.Exporter == nil {
 		t.Errorf("found %+v", found)
+	}
+	if found.Manifest.Version != "9.8.7" {
+		t.Errorf("%s has the version %s, and mkmini 9.8.7", name, found.Manifest.Version)
 	}
 	same := cmpopts.EquateEmpty()
 	if want := found.Manifest.Toolchain; want != nil {

@@ -131,6 +131,11 @@ func (p *process) explain(ctx context.Context, call string, err error) error {
 		return err
 	}
 	if ctx.Err() != nil {
+		if errors.Is(err, sdk.ErrStillRunning) {
+			// Asking it to end would take as long again, while it works in
+			// folders that are about to be removed.
+			p.program.kill()
+		}
 		return ctx.Err()
 	}
 	state, transport := status.FromError(err)

@@ -30,17 +30,33 @@ func (f *Found) checkFile() error {
 		return f.fail("can't be read", sentence(err), "Correct the link, or remove it.", err)
 	}
 	for _, path := range []string{filepath.Dir(f.Path), filepath.Dir(real), real} {
-		if err := f.checkTrust(path); err != nil {
+		if err := f.checkTrust(path, 0); err != nil {
+			return err
+		}
+	}
+	// Who can rename a folder further up can replace all that is in it. Of a
+	// sticky one, such as /tmp, only the owner of what is in it can.
+	for _, path := range append(parents(filepath.Dir(f.Path)), parents(filepath.Dir(real))...) {
+		if err := f.checkTrust(path, fs.ModeSticky); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// parents returns the folders above a folder, the nearest first.
+func parents(dir string) []string {
+	var all []string
+	for up := filepath.Dir(dir); up != dir; dir, up = up, filepath.Dir(up) {
+		all = append(all, up)
+	}
+	return all
+}
+
 // checkTrust refuses a file or folder that others than the user and root can
-// write to. A plugin's digest is checked before it is started, but these are
-// two steps.
-func (f *Found) checkTrust(path string) error {
+// write to, unless it has the mode that excuses that. A plugin's digest is
+// checked before it is started, but these are two steps.
+func (f *Found) checkTrust(path string, excuse fs.FileMode) error {
 	info, err := os.Stat(path)
 	if err != nil {
 		return f.fail("can't be read", sentence(err), "Correct the permissions, or remove it.", err)
@@ -49,7 +65,7 @@ func (f *Found) checkTrust(path string) error {
 		summary = "could be replaced by another user"
 		note    = "mkmini runs plugins only from where nobody but you and root can write."
 	)
-	if info.Mode()&0o022 != 0 {
+	if info.Mode()&0o022 != 0 && info.Mode()&excuse == 0 {
 		return f.fail(summary, fmt.Sprintf("%s has mode %04o; %s", path, mode(info), note), "Run chmod go-w "+path+".", nil)
 	}
 	stat, ok := info.Sys().(*syscall.Stat_t)

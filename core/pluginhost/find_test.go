@@ -121,6 +121,31 @@ func TestFolderWritableByOthers(t *testing.T) {
 	wantFault(t, err, "could be replaced by another user", dir)
 }
 
+// Whoever can rename a folder above the plugin's can put another one there.
+func TestParentWritableByOthers(t *testing.T) {
+	top := t.TempDir()
+	dir := filepath.Join(top, "a", "b")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	install(t, dir, "good")
+	for _, test := range []struct {
+		mode os.FileMode
+		ok   bool
+	}{{0o757, false}, {0o775, false}, {0o777 | os.ModeSticky, true}, {0o755, true}} {
+		if err := errors.Join(os.Chmod(filepath.Join(top, "a"), 0o755), os.Chmod(top, test.mode)); err != nil {
+			t.Fatal(err)
+		}
+		_, err := newHost(t, pluginhost.Options{Dirs: []string{dir}}).Find(t.Context(), "good")
+		if test.ok && err != nil {
+			t.Errorf("mode %v: %v", test.mode, err)
+		}
+		if !test.ok {
+			wantFault(t, err, "could be replaced by another user", top+" has mode", "chmod go-w "+top)
+		}
+	}
+}
+
 func TestForeignOwner(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can give a file away")

@@ -353,17 +353,17 @@ func TestCancelEndsTheCompile(t *testing.T) {
 	waitGone(t, pids[0])
 }
 
-// A plugin that ignores the end of its call is ended itself.
-func TestCloseEndsADeafPlugin(t *testing.T) {
+// A plugin that ignores the end of its call is ended itself, and at once.
+func TestCancelEndsADeafPlugin(t *testing.T) {
 	host := newHost(t, pluginhost.Options{}, "deaf")
 	pids, err := cancelled(t, host, "deaf")
 	if !errors.Is(err, context.Canceled) || len(pids) != 3 {
 		t.Fatalf("got %v, processes %v", err, pids)
 	}
+	waitGone(t, pids...)
 	if err := host.Close(); err != nil {
 		t.Error(err)
 	}
-	waitGone(t, pids...)
 }
 
 // A process that the plugin left in another session is beyond our reach, but

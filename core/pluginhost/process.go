@@ -22,7 +22,7 @@ import (
 const (
 	// stopLimit is how long a plugin may take to end: Ctrl-C should end
 	// everything within a second. The SDK lets calls run on for less.
-	stopLimit = time.Second
+	stopLimit = 900 * time.Millisecond
 	// killLimit is how long the kernel may take to end a process.
 	killLimit = 5 * time.Second
 )

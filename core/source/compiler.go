@@ -49,6 +49,16 @@ func UnpackTree(ctx context.Context, archive, dst string, o Tree) (LeftOut, erro
 	return left, unpackFault(ctx, archive, dst, err)
 }
 
+// UnpackTar is UnpackTree for a tar archive that comes from a reader, which is
+// read to its end. The name is for messages. Progress has no effect.
+func UnpackTar(ctx context.Context, in io.Reader, name, dst string, o Tree) (LeftOut, error) {
+	o = o.withDefaults()
+	left, err := into(dst, rules{limits: o.Limits, strip: o.Strip}, func(t *tree) error {
+		return extractTar(ctx, in, nil, t)
+	})
+	return left, unpackFault(ctx, name, dst, err)
+}
+
 // Layer is one layer of a container image: a tar archive, compressed or not.
 type Layer struct {
 	// Path is the path of the file.

@@ -201,6 +201,9 @@ func (t *tree) remove(n *node) error {
 }
 
 func (t *tree) file(ctx context.Context, name string, f archiver.FileInfo) error {
+	if f.Size() > t.limits.Bytes-t.bytes {
+		return errTooLarge // before the disk is full of it
+	}
 	parent, err := t.vacate(name)
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"unicode"
@@ -67,11 +68,14 @@ func unpackFault(ctx context.Context, archive, dst string, err error) error {
 	return &fault.Error{
 		Step:    step,
 		Summary: "Archive not usable",
-		Detail:  fmt.Sprintf("%s cannot be unpacked: %s.", archive, printable(err.Error())),
+		Detail:  fmt.Sprintf("%s cannot be unpacked: %s.", archive, printable(handling.ReplaceAllString(err.Error(), ""))),
 		Remedy:  "Use the archive as its project publishes it, with the sha256 published there.",
 		Err:     err,
 	}
 }
+
+// handling is what archiver says before the name of an entry.
+var handling = regexp.MustCompile(`^handling file( [0-9]+)?: `)
 
 // printable replaces control characters, which an archive's names may hold.
 func printable(s string) string {

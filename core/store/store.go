@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/lockedfile"
+
+	"github.com/mkmini/mkmini/core/fault"
 )
 
 // The folders of a store.
@@ -43,14 +45,22 @@ func Open(dir string) (*Store, error) {
 	return &Store{dir: dir}, nil
 }
 
-// DefaultDir returns $XDG_CACHE_HOME/mkmini, or $HOME/.cache/mkmini.
+// DefaultDir returns $XDG_CACHE_HOME/mkmini, or $HOME/.cache/mkmini. A
+// relative folder counts as none. The error is a [*fault.Error].
 // Source: XDG Base Directory Specification.
 func DefaultDir() (string, error) {
-	base, err := os.UserCacheDir()
-	if err != nil {
-		return "", fmt.Errorf("find the store's folder: %w", err)
+	if dir := os.Getenv("XDG_CACHE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "mkmini"), nil
 	}
-	return filepath.Join(base, "mkmini"), nil
+	if home := os.Getenv("HOME"); filepath.IsAbs(home) {
+		return filepath.Join(home, ".cache", "mkmini"), nil
+	}
+	return "", &fault.Error{
+		Summary: "There is no place for the store",
+		Detail:  "It is in XDG_CACHE_HOME or else in HOME, and neither is set to an absolute path.",
+		Remedy:  "Give a folder with --store DIR or MKMINI_STORE.",
+		Usage:   true,
+	}
 }
 
 // Sub returns the path of a named folder for a part of mkmini that keeps
@@ -129,12 +139,15 @@ func (s *Store) Make(ctx context.Context, key string, waiting func(), fill func(
 // sweep removes what killed runs left of key. The caller holds its lock, so
 // nobody is at work there.
 func (s *Store) sweep(key string) error {
-	left, err := filepath.Glob(filepath.Join(s.dir, temps, key+".*"))
+	entries, err := os.ReadDir(s.Sub(temps))
 	if err != nil {
 		return fmt.Errorf("sweep %s: %w", key, err)
 	}
-	for _, dir := range left {
-		if err := RemoveAll(dir); err != nil {
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), key+".") {
+			continue
+		}
+		if err := RemoveAll(filepath.Join(s.Sub(temps), e.Name())); err != nil {
 			return fmt.Errorf("sweep %s: %w", key, err)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mkmini/mkmini/core/fault"
 	"github.com/mkmini/mkmini/core/store"
 )
 
@@ -149,7 +150,7 @@ func TestLockCancel(t *testing.T) {
 // TestKilled kills a process in the middle of a fill: the next Make sweeps
 // what it left, and makes the result.
 func TestKilled(t *testing.T) {
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "b[1] *")
 	cmd := exec.Command(os.Args[0], "-test.run=^TestHang$")
 	cmd.Env = append(os.Environ(), "MKMINI_TEST_HANG="+dir)
 	out, err := cmd.StdoutPipe()
@@ -227,5 +228,25 @@ func TestLoadDamaged(t *testing.T) {
 	}
 	if err := s.Load("k-1", new(int)); err == nil {
 		t.Error("loaded half a result")
+	}
+}
+
+func TestDefaultDir(t *testing.T) {
+	for _, test := range []struct{ cache, home, want string }{
+		{"/cache", "/home", "/cache/mkmini"},
+		{"", "/home", "/home/.cache/mkmini"},
+		{"rel/cache", "/home", "/home/.cache/mkmini"},
+		{"rel/cache", "", ""},
+		{"", "rel", ""},
+	} {
+		t.Setenv("XDG_CACHE_HOME", test.cache)
+		t.Setenv("HOME", test.home)
+		got, err := store.DefaultDir()
+		if got != test.want {
+			t.Errorf("XDG_CACHE_HOME=%s HOME=%s: %q, want %q", test.cache, test.home, got, test.want)
+		}
+		if f := (*fault.Error)(nil); test.want == "" && (!errors.As(err, &f) || f.Remedy == "") {
+			t.Errorf("XDG_CACHE_HOME=%s HOME=%s: err = %v", test.cache, test.home, err)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package toolchain
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,7 +26,9 @@ type Candidate struct {
 type search struct {
 	found []Candidate
 	tried []string
-	// pins are what is known of all that was found here.
+	// dir is the folder that a provider brought, and pins what is known of
+	// all that was found in it.
+	dir  string
 	pins map[string]string
 }
 
@@ -59,13 +62,13 @@ func (s *search) host(h Host, info sdk.ToolchainInfo) {
 	before := len(s.found)
 	for _, triplet := range info.Triplets {
 		for _, dir := range slices.Concat(h.Path, places) {
-			s.drivers(filepath.Join(dir, triplet+"-gcc"), "host")
+			s.drivers(dir, triplet+"-gcc", "host")
 		}
 	}
 	native := slices.Contains(info.HostMachines, h.Machine)
 	if native {
 		for _, dir := range h.Path {
-			s.drivers(filepath.Join(dir, "gcc"), "host")
+			s.drivers(dir, "gcc", "host")
 		}
 	}
 	if len(s.found) > before {
@@ -106,7 +109,7 @@ func (s *search) path(info sdk.ToolchainInfo, f config.From) {
 	before := len(s.found)
 	for _, name := range names {
 		for _, bin := range bins {
-			s.drivers(filepath.Join(f.Dir, bin, name), from)
+			s.drivers(filepath.Join(f.Dir, bin), name, from)
 		}
 		if len(s.found) > before {
 			return
@@ -115,14 +118,16 @@ func (s *search) path(info sdk.ToolchainInfo, f config.From) {
 	s.tried = append(s.tried, fmt.Sprintf("from %s: no %s in it, in its bin or its usr/bin", from, strings.Join(names, ", ")))
 }
 
-// drivers adds the executables that a pattern matches, each once.
-func (s *search) drivers(pattern, from string) {
-	matches, err := filepath.Glob(pattern)
+// drivers adds the executables of a folder whose names match a pattern, each
+// once. The folder's own name is no pattern.
+func (s *search) drivers(dir, pattern, from string) {
+	matches, err := fs.Glob(os.DirFS(dir), pattern)
 	if err != nil {
 		s.tried = append(s.tried, fmt.Sprintf("from %s: %s is no pattern", from, pattern))
 		return
 	}
-	for _, cc := range matches {
+	for _, name := range matches {
+		cc := filepath.Join(dir, name)
 		if !executable(cc) || slices.ContainsFunc(s.found, func(c Candidate) bool { return same(c.CC, cc) }) {
 			continue
 		}

@@ -21,30 +21,36 @@ type Examined struct {
 }
 
 // Examine probes the compilers of a request in order, up to the first good
-// one, and remembers nothing. tried says of the places without any compiler
-// what was looked for there.
-func (m *Manager) Examine(ctx context.Context, req Request, plugin sdk.Toolchain, workDir string, report Report) (examined []Examined, tried []string, err error) {
+// one, and remembers nothing. If no place has any compiler, the error is a
+// [*fault.Error] that lists all that was tried.
+func (m *Manager) Examine(ctx context.Context, req Request, plugin sdk.Toolchain, workDir string, report Report) (examined []Examined, err error) {
 	o := &obtaining{Manager: m, req: req, plugin: plugin, workDir: workDir, report: report}
 	for _, f := range m.from(req) {
 		s, err := o.look(ctx, f)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		tried = append(tried, s.tried...)
+		o.tried = append(o.tried, s.tried...)
 		for _, c := range s.found {
 			o.probes++
 			compiler, err := probe(ctx, plugin, c, req, filepath.Join(workDir, strconv.Itoa(o.probes)))
 			var problems sdk.Diagnostics
 			if err != nil && !errors.As(err, &problems) {
-				return nil, nil, err
+				return nil, err
+			}
+			if err != nil {
+				problems = refusal{c, problems}.problems()
 			}
 			examined = append(examined, Examined{Candidate: c, Compiler: compiler, Problems: problems})
 			if len(problems) == 0 {
-				return examined, tried, nil
+				return examined, nil
 			}
 		}
 	}
-	return examined, tried, nil
+	if len(examined) == 0 {
+		return nil, o.notFound()
+	}
+	return examined, nil
 }
 
 // Found returns the compilers of a request's host and folders, as far as they
@@ -77,7 +83,7 @@ func Architectures(dir string, infos []sdk.ToolchainInfo) []string {
 		var s search
 		for _, triplet := range info.Triplets {
 			for _, bin := range bins {
-				s.drivers(filepath.Join(dir, bin, triplet+"-gcc"), "")
+				s.drivers(filepath.Join(dir, bin), triplet+"-gcc", "")
 			}
 		}
 		if len(s.found) > 0 && !slices.Contains(archs, info.Arch) {
@@ -89,7 +95,3 @@ func Architectures(dir string, infos []sdk.ToolchainInfo) []string {
 
 // InFolder is a request's `from` block for one folder.
 func InFolder(dir string) config.From { return config.From{Kind: "path", Dir: dir} }
-
-// NotFound is the [*fault.Error] of a request for which no place has a
-// compiler at all; tried says what was looked for.
-func NotFound(req Request, tried []string) error { return notFound(req, tried) }

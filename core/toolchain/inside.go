@@ -97,6 +97,10 @@ func Clause(err error) error {
 	if text == "" {
 		text = f.Summary
 	}
+	// A sentence begins with a capital letter, a clause needn't.
+	if word, _, _ := strings.Cut(text, " "); slices.Contains([]string{"It", "None", "The", "There", "Writing"}, word) {
+		text = strings.ToLower(text[:1]) + text[1:]
+	}
 	if len(f.Excerpt) > 0 {
 		text += " (" + strings.Join(f.Excerpt, "; ") + ")"
 	}

@@ -81,7 +81,7 @@ func (m *Manager) Records(steps string) ([]Record, error) {
 		if !ok {
 			continue
 		}
-		if r.Tree = tree(steps, r.Compiler.CC); r.Tree != "" {
+		if r.Tree = resultOf(steps, r.Compiler.CC); r.Tree != "" {
 			if _, counted := sizes[r.Tree]; !counted {
 				sizes[r.Tree] = size(r.Tree)
 			}
@@ -116,9 +116,9 @@ func readRecord(path string) (Record, bool) {
 	return r, true
 }
 
-// tree returns the result of the store that a compiler is in, or "".
-func tree(steps, cc string) string {
-	rest, ok := strings.CutPrefix(cc, steps+string(filepath.Separator))
+// resultOf returns the result of the store that a path is in, or "".
+func resultOf(steps, path string) string {
+	rest, ok := strings.CutPrefix(path, steps+string(filepath.Separator))
 	if !ok {
 		return ""
 	}

@@ -1,6 +1,7 @@
 package toolchain_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mkmini/mkmini/core/config"
+	"github.com/mkmini/mkmini/core/fault"
 	"github.com/mkmini/mkmini/core/toolchain"
 	"github.com/mkmini/mkmini/plugins/sdk"
 )
@@ -87,12 +89,16 @@ func TestExamine(t *testing.T) {
 	first := driver(t, filepath.Join(bad, "sw_64-sunway-linux-gnu-gcc"), "bad")
 	second := driver(t, filepath.Join(good, "sw_64-sunway-linux-gnu-gcc"), "good")
 	m := manager(t, "x86_64", bad, good)
-	examined, tried, err := m.Examine(t.Context(), request(config.From{Kind: "path"}, config.From{Kind: "host"}), &prober{}, t.TempDir(), nil)
-	if err != nil || len(examined) != 2 || len(tried) != 1 {
-		t.Fatalf("%+v, %q, %v", examined, tried, err)
+	examined, err := m.Examine(t.Context(), request(config.From{Kind: "path"}, config.From{Kind: "host"}), &prober{}, t.TempDir(), nil)
+	if err != nil || len(examined) != 2 {
+		t.Fatalf("%+v, %v", examined, err)
 	}
 	if examined[0].CC != first || len(examined[0].Problems) != 1 || examined[1].CC != second || len(examined[1].Problems) != 0 {
 		t.Errorf("examined %+v", examined)
+	}
+	var none *fault.Error
+	if _, err := m.Examine(t.Context(), request(config.From{Kind: "path"}), &prober{}, t.TempDir(), nil); !errors.As(err, &none) || len(none.Excerpt) != 1 {
+		t.Errorf("without any compiler: %v", err)
 	}
 	if _, known := m.Known(request()); known {
 		t.Error("a check is remembered like a choice")

@@ -2,6 +2,9 @@ package toolchain
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/mkmini/mkmini/core/config"
 	"github.com/mkmini/mkmini/plugins/sdk"
@@ -60,19 +63,46 @@ func (m *Manager) pins(from config.From, dir string) map[string]string {
 	return nil
 }
 
+// Origin says for people where a block has a compiler from: its kind, and what
+// it names.
+func Origin(from config.From) string {
+	what := from.Dir
+	switch {
+	case from.Archive != nil && from.Archive.File != "":
+		what = from.Archive.File
+	case from.Archive != nil && len(from.Archive.URLs) > 0:
+		what = from.Archive.URLs[0]
+	case from.OCI != nil:
+		what = from.OCI.Image
+	case from.Deb != nil:
+		what = strings.Join(append(slices.Clone(from.Deb.Packages), from.Deb.Suite), " ")
+	}
+	if what = strings.TrimSpace(what); what == "" {
+		return from.Kind
+	}
+	return fmt.Sprintf("%s %q", from.Kind, what)
+}
+
 // Report takes reports of a provider's work: done of total bytes, or pieces
 // of work where what doesn't count bytes; total is 0 if it isn't known.
 type Report func(phase string, done, total int, what string)
 
-// from returns the `from` blocks of a request; without any it is the host,
-// and then whatever a provider can bring.
+// from returns the `from` blocks of a request; without any those that the user
+// chose, or else the host, and then whatever a provider can bring.
 func (m *Manager) from(req Request) []config.From {
 	if len(req.Toolchain.From) > 0 {
 		return req.Toolchain.From
 	}
+	if chosen := m.Chosen[req.Toolchain.Plugin]; len(chosen) > 0 {
+		return chosen
+	}
 	from := []config.From{{Kind: "host"}}
 	for _, kind := range m.Order {
-		if f, ok := m.Providers[kind].Default(req.Info); ok {
+		f, ok := m.Providers[kind].Default(req.Info)
+		if !ok {
+			f, ok = m.keptDefault(req.Info.Arch, kind)
+		}
+		if ok {
 			from = append(from, f)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/mkmini/mkmini/core/config"
 	"github.com/mkmini/mkmini/core/store"
 	"github.com/mkmini/mkmini/plugins/sdk"
 )
@@ -21,8 +22,16 @@ type Probed struct {
 	Compiler sdk.Compiler `json:"compiler"`
 	// From is where it was found, for people.
 	From string `json:"from"`
-	// Kind is the kind of the `from` block that led to it.
-	Kind string `json:"kind"`
+	// Kind is the kind of the `from` block that led to it, and Block the whole
+	// of it, without where it stands.
+	Kind  string      `json:"kind"`
+	Block config.From `json:"block"`
+	// Dir is the absolute path of the folder that a provider brought it in;
+	// empty if none did.
+	Dir string `json:"dir,omitempty"`
+	// Stamp is the state of the result of the store that Dir is in; empty if
+	// it is in none.
+	Stamp string `json:"stamp,omitempty"`
 	// Pins say what exactly its provider brought, by names of the provider's
 	// own: packages with version and hash, the digest of an image. It is
 	// empty where the fingerprint is all that there is.
@@ -65,7 +74,7 @@ func load(path string) (Probed, bool) {
 		return Probed{}, false
 	}
 	var r record
-	if json.Unmarshal(data, &r) != nil || r.Fingerprint == "" || r.Kind == "" {
+	if json.Unmarshal(data, &r) != nil || r.Fingerprint == "" || r.Block.Kind == "" {
 		return Probed{}, false
 	}
 	for p, s := range r.Stamps {

@@ -15,7 +15,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -34,6 +33,13 @@ type Manager struct {
 	// configuration names no place.
 	Providers map[string]Provider
 	Order     []string
+	// Chosen are the `from` blocks that a user chose for configurations that
+	// name no place, by the name of the toolchain plugin.
+	Chosen map[string][]config.From
+	// Steps is the folder of the store's results, absolute, which are the
+	// compilers that providers bring and those that Keep notes; empty if there
+	// are none.
+	Steps string
 }
 
 // ThisHost returns what a search sees of the machine it runs on.
@@ -70,6 +76,8 @@ type query struct {
 	Machine    string          `json:"machine"`
 	// Local is the state of files that compilers are made from.
 	Local map[string]string `json:"local,omitempty"`
+	// Kept are the digests of what is kept for the blocks.
+	Kept []string `json:"kept,omitempty"`
 
 	path string
 }
@@ -86,6 +94,9 @@ func (m *Manager) query(req Request) (query, error) {
 				q.Local = map[string]string{}
 			}
 			q.Local[path] = state
+		}
+		if k, ok := m.keptFor(req.Info.Arch, f); ok {
+			q.Kept = append(q.Kept, k.Digest)
 		}
 		f.Range = fault.Range{} // where it stands has no say
 		q.From = append(q.From, f)
@@ -126,7 +137,8 @@ func (m *Manager) Known(req Request) (Probed, bool) {
 
 // Obtain returns the first compiler found that passes the plugin's probe,
 // and remembers it. Failures of those before it are returned as remarks.
-// With none, the error is a [*fault.Error] that lists all that was tried.
+// With none, the error is a [*fault.Error] that lists all that was tried, or
+// several that are joined, one for each fault of the first compiler.
 func (m *Manager) Obtain(ctx context.Context, req Request, plugin sdk.Toolchain, workDir string, report Report) (Probed, []string, error) {
 	q, err := m.query(req)
 	if err != nil {
@@ -168,6 +180,7 @@ type obtaining struct {
 	probes  int
 	refused []refusal
 	tried   []string
+	failed  []failed
 }
 
 // try looks in one place. ok is false if it has no compiler of use.
@@ -185,7 +198,10 @@ func (o *obtaining) try(ctx context.Context, f config.From) (p Probed, ok bool, 
 			o.refused = append(o.refused, refusal{c, diags})
 			continue
 		}
-		return Probed{Compiler: compiler, From: c.From, Kind: f.Kind, Pins: s.pins}, err == nil, err
+		f.Range = fault.Range{}
+		return Probed{
+			Compiler: compiler, From: c.From, Kind: f.Kind, Block: f, Dir: s.dir, Stamp: o.stampTree(s.dir), Pins: s.pins,
+		}, err == nil, err
 	}
 	return Probed{}, false, nil
 }
@@ -202,12 +218,24 @@ func (o *obtaining) look(ctx context.Context, f config.From) (search, error) {
 	}
 	var s search
 	if err != nil {
-		s.tried = append(s.tried, fmt.Sprintf("from %q: %s", f.Kind, err))
-		return s, nil
+		kept, damaged := o.kept(ctx, o.req.Info.Arch, f)
+		if kept == "" {
+			o.failed = append(o.failed, failed{f, err, damaged})
+			if damaged != nil {
+				err = fmt.Errorf("%w; %w", err, damaged)
+			}
+			s.tried = append(s.tried, fmt.Sprintf("from %q: %s", f.Kind, err))
+			return s, nil
+		}
+		dir = kept
 	}
-	s.pins = o.pins(f, dir)
+	s.dir, s.pins = dir, o.pins(f, dir)
+	from := Origin(f)
 	f.Dir = dir
 	s.path(o.req.Info, f)
+	for i := range s.found {
+		s.found[i].From = from
+	}
 	return s, nil
 }
 
@@ -218,76 +246,4 @@ func probe(ctx context.Context, plugin sdk.Toolchain, c Candidate, req Request, 
 	return plugin.Probe(ctx, sdk.ProbeRequest{
 		CC: c.CC, Prefix: c.Prefix, Attributes: req.Toolchain.Attributes, WorkDir: workDir,
 	})
-}
-
-// refusal is a compiler that failed its probe.
-type refusal struct {
-	Candidate
-	diags sdk.Diagnostics
-}
-
-// remarks returns a line for each compiler that was passed over.
-func (o *obtaining) remarks() []string { return remarks(o.refused) }
-
-func remarks(refused []refusal) []string {
-	var lines []string
-	for _, r := range refused {
-		lines = append(lines, fmt.Sprintf("%s was passed over: %s", r.CC, r.diags.Error()))
-	}
-	return lines
-}
-
-// failure explains that no place had a compiler of use.
-func (o *obtaining) failure() error {
-	if len(o.refused) == 0 {
-		return notFound(o.req, o.tried)
-	}
-	return unusable(o.req, o.refused, o.tried)
-}
-
-// notFound is the first error a newcomer sees: it says what was looked for,
-// where, which package has it, and how to point to a compiler.
-func notFound(req Request, tried []string) error {
-	return &fault.Error{
-		Step:    "toolchain for " + req.Info.Arch,
-		Summary: "No compiler for " + req.Info.Arch + " found",
-		Detail:  "None of the places of this block has a C compiler for " + req.Info.Arch + ".",
-		Excerpt: tried,
-		Remedy:  remedy(req),
-		Range:   &req.Toolchain.Range,
-	}
-}
-
-func remedy(req Request) string {
-	point := fmt.Sprintf(`point to a compiler's folder with from "path" { dir = "/path/to/compiler" } in toolchain %q`, req.Toolchain.Plugin)
-	if len(req.Info.Packages) == 0 {
-		return "No Debian package holds this compiler: get it from the vendor of the processor, then " + point + "."
-	}
-	return fmt.Sprintf("Install it with `apt-get install %s`, or %s.", strings.Join(req.Info.Packages, " "), point)
-}
-
-// unusable is the error for compilers that were found and can't be used. The
-// first one's is told in full.
-func unusable(req Request, refused []refusal, tried []string) error {
-	first := refused[0].diags[0]
-	f := &fault.Error{
-		Step:    "toolchain for " + req.Info.Arch,
-		Summary: first.Summary,
-		Detail:  first.Detail,
-		Remedy:  first.Remedy,
-		Excerpt: first.Excerpt,
-		Log:     first.Log,
-		Range:   &req.Toolchain.Range,
-	}
-	if f.Remedy == "" {
-		f.Remedy = remedy(req)
-	}
-	if len(first.Path) == 2 && first.Path[0] == "attributes" {
-		if r, ok := req.Toolchain.AttributeRanges[first.Path[1]]; ok {
-			f.Range, f.Usage = &r, true
-		}
-	}
-	f.Excerpt = append(f.Excerpt, remarks(refused[1:])...)
-	f.Excerpt = append(f.Excerpt, tried...)
-	return f
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,6 +23,8 @@ import (
 type prober struct {
 	sdk.Toolchain
 	probes []string
+	// refusal is what it says of all compilers, if it isn't nil.
+	refusal sdk.Diagnostics
 }
 
 func (p *prober) Probe(_ context.Context, req sdk.ProbeRequest) (sdk.Compiler, error) {
@@ -33,6 +36,9 @@ func (p *prober) Probe(_ context.Context, req sdk.ProbeRequest) (sdk.Compiler, e
 	data, err := os.ReadFile(req.CC)
 	if err != nil {
 		return sdk.Compiler{}, err
+	}
+	if p.refusal != nil {
+		return sdk.Compiler{}, p.refusal
 	}
 	if strings.Contains(string(data), "bad") {
 		return sdk.Compiler{}, sdk.Diagnostics{{Summary: "Compiler is for another architecture", Detail: req.CC + " is bad.", Remedy: "Take another."}}
@@ -80,7 +86,7 @@ func TestOrderOfPlaces(t *testing.T) {
 	inVendor := driver(t, filepath.Join(vendor, "usr/bin/sw_64-sunway-linux-gnu-gcc"), "good")
 	wildcard := driver(t, filepath.Join(onPath, "sw_64sw6b-sunway-linux-gnu-gcc"), "good")
 	plain := driver(t, filepath.Join(onPath, "gcc"), "good")
-	odd := driver(t, filepath.Join(dir, "odd/bin/swcc-gcc"), "good")
+	odd := driver(t, filepath.Join(dir, "odd[1] */bin/swcc-gcc"), "good")
 	tests := []struct {
 		name    string
 		machine string
@@ -91,8 +97,8 @@ func TestOrderOfPlaces(t *testing.T) {
 		{"path before host", "x86_64", []config.From{{Kind: "path", Dir: vendor}, {Kind: "host"}}, inVendor},
 		{"host before path", "x86_64", []config.From{{Kind: "host"}, {Kind: "path", Dir: vendor}}, wildcard},
 		{"a path that is not set is passed over", "x86_64", []config.From{{Kind: "path"}, {Kind: "host"}}, wildcard},
-		{"a prefix", "x86_64", []config.From{{Kind: "path", Dir: filepath.Join(dir, "odd"), Prefix: "swcc-"}}, odd},
-		{"any compiler in a folder that was named", "x86_64", []config.From{{Kind: "path", Dir: filepath.Join(dir, "odd")}}, odd},
+		{"a prefix", "x86_64", []config.From{{Kind: "path", Dir: filepath.Join(dir, "odd[1] *"), Prefix: "swcc-"}}, odd},
+		{"any compiler in a folder that was named", "x86_64", []config.From{{Kind: "path", Dir: filepath.Join(dir, "odd[1] *")}}, odd},
 		{"the plain gcc on such a machine, after the triplets", "sw_64", []config.From{{Kind: "path", Dir: onPath, Prefix: ""}}, wildcard},
 	}
 	for _, test := range tests {
@@ -243,5 +249,82 @@ func TestRefusals(t *testing.T) {
 				t.Errorf("error (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestAllThatIsWrong has a compiler refused for several reasons.
+func TestAllThatIsWrong(t *testing.T) {
+	bin := t.TempDir()
+	cc := driver(t, filepath.Join(bin, "sw_64-sunway-linux-gnu-gcc"), "")
+	driver(t, filepath.Join(bin, "sw_64sw6b-sunway-linux-gnu-gcc"), "")
+	req := request()
+	at := func(line int) fault.Range {
+		return fault.Range{File: "sw64.hcl", Start: fault.Position{Line: line, Column: 3}}
+	}
+	req.Toolchain.AttributeRanges = map[string]fault.Range{"cpu": at(4), "cflags": at(5), "cflags.1": at(6)}
+	tests := []struct {
+		name    string
+		refusal sdk.Diagnostics
+		want    []string // summary, line, and whether the configuration is at fault
+	}{
+		{"of different attributes", sdk.Diagnostics{
+			{Summary: "A", Path: []string{"attributes", "cpu"}},
+			{Severity: sdk.Warning, Summary: "B"},
+			{Summary: "C", Path: []string{"attributes", "cflags", "1"}},
+			{Summary: "D", Path: []string{"attributes", "cflags", "2"}},
+			{Summary: "E", Path: []string{"attributes", "ldflags", "2"}},
+			{Summary: "F", Path: []string{"elsewhere", "cpu"}},
+		}, []string{"A 4 true", "C 6 true", "D 5 true", "E 3 false", "F 3 false"}},
+		{"for no reason", sdk.Diagnostics{}, []string{"Compiler refused without a reason 3 false"}},
+		{"with a warning alone", sdk.Diagnostics{{Severity: sdk.Warning, Summary: "B"}}, []string{"Compiler refused without a reason 3 false"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			_, _, err := manager(t, "x86_64", bin).Obtain(t.Context(), req, &prober{refusal: test.refusal}, t.TempDir(), nil)
+			faults := []error{err}
+			if joined, ok := err.(interface{ Unwrap() []error }); ok {
+				faults = joined.Unwrap()
+			}
+			examined, err := manager(t, "x86_64", bin).Examine(t.Context(), req, &prober{refusal: test.refusal}, t.TempDir(), nil)
+			if err != nil || len(examined) != 2 || len(examined[0].Problems) != len(test.want) {
+				t.Errorf("examined: %+v, %v", examined, err)
+			}
+			var got []string
+			for i, one := range faults {
+				f, ok := one.(*fault.Error)
+				if !ok || f.Remedy == "" {
+					t.Fatalf("err = %v", one)
+				}
+				got = append(got, fmt.Sprintf("%s %d %v", f.Summary, f.Range.Start.Line, f.Usage))
+				// The other compiler is told of once.
+				if (len(f.Excerpt) == 1) != (i == 0) || strings.Contains(strings.Join(f.Excerpt, ""), cc+" ") {
+					t.Errorf("%s: excerpt %q", f.Summary, f.Excerpt)
+				}
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("faults (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestRemedyNamesWhatIsThere looks for a compiler with and without apt.
+func TestRemedyNamesWhatIsThere(t *testing.T) {
+	req := request()
+	req.Info.Packages = []string{"gcc-sw64-linux-gnu"}
+	for _, apt := range []bool{true, false} {
+		bin := t.TempDir()
+		if apt {
+			driver(t, filepath.Join(bin, "apt-get"), "")
+		}
+		t.Setenv("PATH", bin)
+		_, _, err := manager(t, "x86_64", bin).Obtain(t.Context(), req, &prober{}, t.TempDir(), nil)
+		var f *fault.Error
+		if !errors.As(err, &f) || !strings.Contains(f.Remedy, "gcc-sw64-linux-gnu") || strings.Contains(f.Remedy, "apt-get") != apt {
+			t.Errorf("apt: %v, err = %v", apt, err)
+		}
+		if f != nil && !apt && !strings.Contains(f.Remedy, "Debian") {
+			t.Errorf("remedy: %s", f.Remedy)
+		}
 	}
 }

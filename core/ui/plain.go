@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/mkmini/mkmini/core/event"
@@ -131,6 +132,9 @@ func (p *plain) progress(e event.Event) {
 	}
 	p.paces[of(e)] = &pace{phase: e.Phase, tenth: tenth, at: now}
 	what := join(" ", clean(e.Phase), amount(e))
+	if amount(e) != "" && e.Elapsed > 0 {
+		what += fmt.Sprintf(" (%s)", duration(e.Elapsed))
+	}
 	if e.Total == 0 {
 		what = join(": ", what, clean(e.Message))
 	}

@@ -22,7 +22,7 @@ type row struct {
 	now    func() time.Time
 	bar    *mpb.Bar
 	tasks  []task
-	style  mpb.BarFillerBuilder
+	style  mpb.BarStyleComposer
 	// shown and widths are all that drawing reads: it happens on another
 	// goroutine, which must never wait for the one that handles events.
 	shown  atomic.Pointer[task]
@@ -86,15 +86,20 @@ func (r *row) show() {
 	r.shown.Store(&shown)
 }
 
-// fill draws the row.
-func (r *row) fill(w io.Writer, stat decor.Statistics) error {
-	_, err := io.WriteString(w, r.draw(*r.shown.Load(), *r.widths.Load(), stat.AvailableWidth))
-	return err
+// filler returns what draws the row in one bar. Each has a meter of its own:
+// meters have a state, and a bar that was dropped is drawn once more while the
+// next one may be drawn already.
+func (r *row) filler() mpb.BarFillerFunc {
+	meter := r.style.Build()
+	return func(w io.Writer, stat decor.Statistics) error {
+		_, err := io.WriteString(w, r.draw(*r.shown.Load(), *r.widths.Load(), stat.AvailableWidth, meter))
+		return err
+	}
 }
 
 // draw returns a row of at most limit cells: architecture, step and phase,
 // bar or message, amount, time. The narrower it gets, the fewer of them.
-func (r *row) draw(t task, w widths, limit int) string {
+func (r *row) draw(t task, w widths, limit int, meter mpb.BarFiller) string {
 	if t.step == "" {
 		return truncate(pad(r.arch, w.arch)+"  waiting", limit)
 	}
@@ -116,14 +121,14 @@ func (r *row) draw(t task, w widths, limit int) string {
 	for _, cells := range []int{w.label + 8, w.label} {
 		padded := pad(label, cells)
 		if bar := limit - width(left+padded) - 2 - 2 - tail; bar >= 8 {
-			return left + padded + "  " + r.middle(t, min(bar, 40)) + "  " + right
+			return left + padded + "  " + r.middle(t, min(bar, 40), meter) + "  " + right
 		}
 	}
 	return left + pad(label, min(w.label+8, room)) + "  " + right
 }
 
 // middle is a bar if there is something to count, else the message.
-func (r *row) middle(t task, room int) string {
+func (r *row) middle(t task, room int, meter mpb.BarFiller) string {
 	switch {
 	case t.waiting:
 		return r.screen.paint(yellow, pad(truncate(join(": ", "waiting", t.message), room), room))
@@ -133,9 +138,7 @@ func (r *row) middle(t task, room int) string {
 	var b bytes.Buffer
 	done := min(max(t.done, 0), t.total)
 	stat := decor.Statistics{AvailableWidth: room, Total: int64(t.total), Current: int64(done), Completed: done == t.total}
-	// A filler counts its frames, and a bar that was taken away may still be
-	// drawing its last one while the next is there: each frame has its own.
-	if err := r.style.Build().Fill(&b, stat); err != nil {
+	if err := meter.Fill(&b, stat); err != nil {
 		return pad("", room)
 	}
 	return b.String()

@@ -37,7 +37,7 @@ func TestRowDraw(t *testing.T) {
 				now = began.Add(41 * time.Second)
 			}
 			r := newRow("aarch64", Screen{}, func() time.Time { return now })
-			got := r.draw(test.task, widths{7, 16}, test.limit)
+			got := r.draw(test.task, widths{7, 16}, test.limit, r.style.Build())
 			if strings.TrimRight(got, " ") != test.want {
 				t.Errorf("row is\n%q, want\n%q", got, test.want)
 			}
@@ -58,7 +58,7 @@ func TestRowNeverWraps(t *testing.T) {
 	} {
 		one.began = began
 		for limit := range 200 {
-			if got := r.draw(one, widths{11, 24}, limit); width(got) > limit {
+			if got := r.draw(one, widths{11, 24}, limit, r.style.Build()); width(got) > limit {
 				t.Fatalf("%+v takes %d of %d cells: %q", one, width(got), limit, got)
 			}
 		}

@@ -25,7 +25,7 @@ func newTally() *tally {
 }
 
 // add takes note of an event, and fills in how long its step or the build
-// took if the sender left that out.
+// took, or has taken so far, if the sender left that out.
 func (t *tally) add(e *event.Event) {
 	if t.first.IsZero() {
 		t.first = e.Time
@@ -36,6 +36,10 @@ func (t *tally) add(e *event.Event) {
 	case e.Kind == event.Summary:
 		if e.Elapsed == 0 {
 			e.Elapsed = e.Time.Sub(t.first)
+		}
+	case e.Kind == event.Progress:
+		if start, ok := t.began[of(*e)]; ok && e.Elapsed == 0 {
+			e.Elapsed = e.Time.Sub(start)
 		}
 	case e.Kind.Ends():
 		t.ended[e.Kind]++

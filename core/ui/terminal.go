@@ -168,7 +168,7 @@ func (t *terminal) raise(arch string) {
 	if _, height := t.screen.size(t.o.Err); height > 0 && shown >= max(1, height-2) {
 		return
 	}
-	bar, err := t.bars.Add(0, mpb.BarFillerFunc(r.fill), mpb.BarFillerTrim(), mpb.BarPriority(place))
+	bar, err := t.bars.Add(0, r.filler(), mpb.BarFillerTrim(), mpb.BarPriority(place))
 	if err == nil { // else the terminal is gone, and with it the bars
 		r.bar = bar
 	}

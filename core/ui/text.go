@@ -38,6 +38,10 @@ func truncate(s string, n int) string {
 	return cells().Truncate(s, n, tail)
 }
 
+// Wrap breaks a line at spaces so that it takes at most limit cells of a
+// terminal; words that are too long stay whole. A limit of 0 is none.
+func Wrap(s string, limit int) string { return wrap(s, limit, 0) }
+
 // wrap breaks a line at spaces so that it takes at most limit cells, those
 // after the first behind an indent; words that are too long stay whole. A
 // limit of 0 is none.

@@ -31,11 +31,8 @@ import (
 // Command is the first argument with which mkmini serves a built-in plugin.
 const Command = "__serve"
 
-// version is that of all built-in plugins.
-const version = "0.1.0"
-
-// Plugins returns the built-in plugins.
-func Plugins() []sdk.Plugin {
+// Plugins returns the built-in plugins, which have mkmini's own version.
+func Plugins(version string) []sdk.Plugin {
 	return []sdk.Plugin{
 		{Name: "sw64", Version: version, Toolchain: sw64.New()},
 		{Name: "aarch64", Version: version, Toolchain: aarch64.New()},
@@ -57,7 +54,7 @@ func Plugins() []sdk.Plugin {
 
 // Names returns the names of the built-in plugins.
 func Names() []string {
-	list := Plugins()
+	list := Plugins("")
 	names := make([]string, len(list))
 	for i, p := range list {
 		names[i] = p.Name
@@ -66,20 +63,21 @@ func Names() []string {
 }
 
 // Serve serves a built-in plugin if the arguments, which follow the program's
-// name, ask for it. It returns the exit status, and whether they did.
-func Serve(args []string) (code int, served bool) {
+// name, ask for it. It returns the exit status, and whether they did. Version
+// is mkmini's.
+func Serve(version string, args []string) (code int, served bool) {
 	if len(args) == 0 || args[0] != Command {
 		return 0, false
 	}
-	return serve(args[1:], os.Stderr), true
+	return serve(version, args[1:], os.Stderr), true
 }
 
-func serve(args []string, stderr io.Writer) int {
+func serve(version string, args []string, stderr io.Writer) int {
 	name := ""
 	if len(args) > 0 {
 		name = args[0]
 	}
-	list := Plugins()
+	list := Plugins(version)
 	i := slices.IndexFunc(list, func(p sdk.Plugin) bool { return p.Name == name })
 	if i < 0 {
 		fmt.Fprintf(stderr, "mkmini %s: there is no built-in plugin %q; there are: %s\n",

@@ -9,10 +9,13 @@ import (
 )
 
 func TestPluginsDescribeThemselves(t *testing.T) {
-	for _, p := range Plugins() {
+	for _, p := range Plugins("1.2.3") {
 		m, err := p.Manifest(t.Context())
 		if err != nil {
 			t.Error(err)
+		}
+		if m.Version != "1.2.3" {
+			t.Errorf("%s has the version %q, not mkmini's", m.Name, m.Version)
 		}
 		if m.Toolchain != nil && m.Toolchain.Arch != p.Name {
 			t.Errorf("toolchain %s is for %s", p.Name, m.Toolchain.Arch)
@@ -20,7 +23,7 @@ func TestPluginsDescribeThemselves(t *testing.T) {
 	}
 	names := Names()
 	slices.Sort(names)
-	if len(slices.Compact(names)) != len(Plugins()) {
+	if len(slices.Compact(names)) != len(Plugins("")) {
 		t.Errorf("a name is there twice: %v", Names())
 	}
 }
@@ -33,7 +36,7 @@ func TestReference(t *testing.T) {
 		t.Fatal(err)
 	}
 	rows := 0
-	for _, p := range Plugins() {
+	for _, p := range Plugins("1.2.3") {
 		if p.Toolchain == nil {
 			continue
 		}
@@ -69,7 +72,7 @@ func machine(number uint16) string {
 // executable or image for theirs.
 func TestArchitecturesDiffer(t *testing.T) {
 	executables, platforms := map[string]string{}, map[string]string{}
-	for _, p := range Plugins() {
+	for _, p := range Plugins("1.2.3") {
 		if p.Toolchain == nil {
 			continue
 		}
@@ -99,13 +102,13 @@ func TestArchitecturesDiffer(t *testing.T) {
 
 func TestServe(t *testing.T) {
 	for _, args := range [][]string{nil, {"build"}, {"-c", Command}} {
-		if _, served := Serve(args); served {
+		if _, served := Serve("1.2.3", args); served {
 			t.Errorf("%q is for the command line", args)
 		}
 	}
 	for _, args := range [][]string{nil, {"nobody"}, {"nobody", "describe"}} {
 		var stderr strings.Builder
-		if code := serve(args, &stderr); code != 2 || !strings.Contains(stderr.String(), "sw64") {
+		if code := serve("1.2.3", args, &stderr); code != 2 || !strings.Contains(stderr.String(), "sw64") {
 			t.Errorf("%q: code %d, %q", args, code, stderr.String())
 		}
 	}

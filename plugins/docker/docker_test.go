@@ -141,13 +141,13 @@ func TestRefuses(t *testing.T) {
 		"two images": layertest.Request(t, layertest.Images(t)[:2], nil),
 		"tag":        request(t, 0, map[string]any{"tag": "NO"}),
 	} {
-		if _, err := docker.New().Export(t.Context(), req, nil); err == nil {
+		if _, err := docker.New().Export(t.Context(), req, layertest.Progress(t)); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
 	req := request(t, 0, nil)
 	req.Images[0].Digest = "sha256:" + strings.Repeat("0", 64)
-	if _, err := docker.New().Export(t.Context(), req, nil); err == nil || !strings.Contains(err.Error(), "digest") {
+	if _, err := docker.New().Export(t.Context(), req, layertest.Progress(t)); err == nil || !strings.Contains(err.Error(), "digest") {
 		t.Errorf("another layer: %v", err)
 	}
 	if left, _ := os.ReadDir(req.OutDir); len(left) > 0 {

@@ -103,13 +103,13 @@ func TestRefuses(t *testing.T) {
 		"no image": layertest.Request(t, nil, nil),
 		"tag":      layertest.Request(t, layertest.Images(t), map[string]any{"tag": "a b"}),
 	} {
-		if _, err := oci.New().Export(t.Context(), req, nil); err == nil {
+		if _, err := oci.New().Export(t.Context(), req, layertest.Progress(t)); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
 	req := layertest.Request(t, layertest.Images(t), nil)
 	req.Name = "../x"
-	if _, err := oci.New().Export(t.Context(), req, nil); err == nil {
+	if _, err := oci.New().Export(t.Context(), req, layertest.Progress(t)); err == nil {
 		t.Error("no error for a name with a path")
 	}
 }

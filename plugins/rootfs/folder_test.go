@@ -100,7 +100,7 @@ func TestDeniedIsTold(t *testing.T) {
 	if err := os.Chmod(req.OutDir, 0o500); err != nil {
 		t.Fatal(err)
 	}
-	_, err := New().Export(t.Context(), req, nil)
+	_, err := New().Export(t.Context(), req, layertest.Progress(t))
 	if d, ok := err.(sdk.Diagnostics); !ok || d[0].Summary != "Output folder not writable" {
 		t.Errorf("got %v", err)
 	}

@@ -179,7 +179,7 @@ func TestRefuses(t *testing.T) {
 	for _, format := range formats {
 		req := request(t, format)
 		req.Images[0].Digest = "sha256:" + strings.Repeat("0", 64)
-		if _, err := New().Export(t.Context(), req, nil); err == nil || !strings.Contains(err.Error(), "digest") {
+		if _, err := New().Export(t.Context(), req, layertest.Progress(t)); err == nil || !strings.Contains(err.Error(), "digest") {
 			t.Errorf("%s of another layer: %v", format, err)
 		}
 		if left, _ := os.ReadDir(req.OutDir); len(left) > 0 {

@@ -4,11 +4,14 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 
 	pluginv1 "github.com/mkmini/mkmini/plugins/proto/mkmini/v1"
 )
@@ -17,6 +20,10 @@ import (
 // cancelled. A call has a compiler to end, which takes half a second at most
 // (see Command).
 const settleLimit = 700 * time.Millisecond
+
+// ErrStillRunning is in the error of a cancelled call that the plugin goes on
+// with all the same: it does not heed its context, and does not end by itself.
+var ErrStillRunning = errors.New("the plugin goes on with a call that was cancelled")
 
 // caller makes calls for a host.
 type caller struct {
@@ -29,7 +36,7 @@ func newCaller(conn grpc.ClientConnInterface) caller {
 
 // run makes one call. A cancelled call returns the context's error, and not
 // before the plugin has ended it, so that the host may remove the folders it
-// worked in.
+// worked in. If that takes too long, the error is [ErrStillRunning] as well.
 func (c caller) run(ctx context.Context, call func(context.Context) error) error {
 	name := rand.Text()
 	inner, cancel := context.WithCancel(metadata.AppendToOutgoingContext(ctx, callKey, name))
@@ -40,9 +47,11 @@ func (c caller) run(ctx context.Context, call func(context.Context) error) error
 	}
 	settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleLimit)
 	defer cancel()
-	// The answer does not matter: plugins need not have this service, and
+	// Another error does not matter: plugins need not have this service, and
 	// the process may be gone.
-	_, _ = c.waiter.Wait(settle, &pluginv1.WaitRequest{Call: name})
+	if _, err := c.waiter.Wait(settle, &pluginv1.WaitRequest{Call: name}); status.Code(err) == codes.DeadlineExceeded {
+		return fmt.Errorf("%w: %w", ErrStillRunning, ctx.Err())
+	}
 	return ctx.Err()
 }
 

@@ -29,6 +29,7 @@ func toolchainInfoToProto(i ToolchainInfo) *pluginv1.ToolchainInfo {
 		Ldflags:    i.LDFlags,
 		Settings:   i.Settings,
 		Musl:       i.Musl,
+		GccOptions: i.GCCOptions,
 		Boot:       bootToProto(i.Boot),
 		Attributes: each(i.Attributes, attributeToProto),
 	}
@@ -59,6 +60,7 @@ func toolchainInfoFromProto(i *pluginv1.ToolchainInfo) ToolchainInfo {
 		LDFlags:    i.GetLdflags(),
 		Settings:   i.GetSettings(),
 		Musl:       i.GetMusl(),
+		GCCOptions: i.GetGccOptions(),
 		Boot:       bootFromProto(i.GetBoot()),
 		Attributes: each(i.GetAttributes(), attributeFromProto),
 	}
@@ -91,6 +93,8 @@ func compilerToProto(c Compiler) *pluginv1.Compiler {
 		Cc:       c.CC,
 		Prefix:   c.Prefix,
 		Libc:     c.Libc,
+		Cflags:   c.CFlags,
+		Ldflags:  c.LDFlags,
 		Target:   text(c.Target),
 		Version:  text(c.Version),
 		Emulator: c.Emulator,
@@ -105,6 +109,8 @@ func compilerFromProto(c *pluginv1.Compiler) Compiler {
 		CC:       c.GetCc(),
 		Prefix:   c.GetPrefix(),
 		Libc:     c.GetLibc(),
+		CFlags:   c.GetCflags(),
+		LDFlags:  c.GetLdflags(),
 		Target:   c.GetTarget(),
 		Version:  c.GetVersion(),
 		Emulator: c.GetEmulator(),

@@ -176,7 +176,7 @@ func TestCancelWaitsForTheEnd(t *testing.T) {
 		cancel()
 	}()
 	_, err := toolchain.Build(ctx, BuildRequest{}, nil)
-	if !errors.Is(err, context.Canceled) {
+	if !errors.Is(err, context.Canceled) || errors.Is(err, ErrStillRunning) {
 		t.Errorf("got %v", err)
 	}
 	if !ended.Load() {
@@ -200,7 +200,7 @@ func TestCancelGivesUp(t *testing.T) {
 		<-started
 		cancel()
 	}()
-	if _, err := toolchain.Probe(ctx, ProbeRequest{}); !errors.Is(err, context.Canceled) {
+	if _, err := toolchain.Probe(ctx, ProbeRequest{}); !errors.Is(err, context.Canceled) || !errors.Is(err, ErrStillRunning) {
 		t.Errorf("got %v", err)
 	}
 }

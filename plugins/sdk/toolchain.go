@@ -67,6 +67,10 @@ type ToolchainInfo struct {
 	// empty if musl doesn't know it. A toolchain that sets it is a
 	// [LibcBuilder].
 	Musl string `json:"musl,omitempty"`
+	// GCCOptions are options of the configure script of a gcc that is built
+	// from source, for the ABI and the least processor of the architecture:
+	// "--with-arch=armv7-a".
+	GCCOptions []string `json:"gcc_options,omitempty"`
 	// Boot says how QEMU starts a kernel of this architecture; nil if it
 	// can't.
 	Boot *Boot `json:"boot,omitempty"`
@@ -147,6 +151,11 @@ type Compiler struct {
 	Prefix string `json:"prefix"`
 	// Libc is that of the request.
 	Libc string `json:"libc,omitempty"`
+	// CFlags are the options that every call needs, and LDFlags those that
+	// every link needs after its objects: of the architecture, of the
+	// attributes, and for Libc.
+	CFlags  []string `json:"cflags,omitempty"`
+	LDFlags []string `json:"ldflags,omitempty"`
 	// Target is what `gcc -dumpmachine` says.
 	Target string `json:"target"`
 	// Version is for people: "gcc 12.2.0, glibc 2.36, linux headers 6.1".

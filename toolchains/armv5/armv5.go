@@ -23,6 +23,7 @@ func Info() sdk.ToolchainInfo {
 		Packages:   []string{"gcc-arm-linux-gnueabi"},
 		DebianArch: "armel",
 		Musl:       "arm",
+		GCCOptions: []string{"--with-arch=armv5te", "--with-float=soft"},
 		Emulators:  []string{"qemu-arm-static", "qemu-arm"},
 		CPUFlag:    "-mcpu=",
 		Lookalikes: map[string]string{

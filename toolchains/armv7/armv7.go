@@ -24,6 +24,7 @@ func Info() sdk.ToolchainInfo {
 		Packages:   []string{"gcc-arm-linux-gnueabihf"},
 		DebianArch: "armhf",
 		Musl:       "arm",
+		GCCOptions: []string{"--with-arch=armv7-a", "--with-fpu=vfpv3-d16", "--with-float=hard"},
 		Emulators:  []string{"qemu-arm-static", "qemu-arm"},
 		CPUFlag:    "-mcpu=",
 		Lookalikes: map[string]string{

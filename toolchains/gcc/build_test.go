@@ -113,6 +113,13 @@ func TestSameBytes(t *testing.T) {
 			t.Fatal(err)
 		}
 		got["config"] = string(config)
+		program, err := os.ReadFile(filepath.Join(req.OutDir, result.Tree, "bin", "busybox"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if banner := "BusyBox v" + gcctest.Version + " (1980-01-01 00:00:00 UTC)"; !strings.Contains(string(program), banner) {
+			t.Errorf("%s: %q is not in it", one.name, banner)
+		}
 		if first == nil {
 			first = got
 		}
@@ -371,5 +378,17 @@ func appendTo(t *testing.T, name, text string) {
 	}
 	if err := os.WriteFile(name, append(data, text...), 0o644); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestTimestamp(t *testing.T) {
+	epoch := time.Unix(1700000000, 0).In(time.FixedZone("far", 8*3600))
+	for header, want := range map[string]string{
+		"/* x */\n#define AUTOCONF_TIMESTAMP \"\"\n\n#define CONFIG_A 1\n": "/* x */\n#define AUTOCONF_TIMESTAMP \"2023-11-14 22:13:20 UTC\"\n\n#define CONFIG_A 1\n",
+		"#define CONFIG_A 1\n": "#define CONFIG_A 1\n",
+	} {
+		if got := string(withTimestamp([]byte(header), epoch)); got != want {
+			t.Errorf("%q became %q", header, got)
+		}
 	}
 }

@@ -1,11 +1,14 @@
 package gcc
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/mkmini/mkmini/plugins/sdk"
 	"github.com/mkmini/mkmini/toolchains/gcc/kconfig"
@@ -47,13 +50,33 @@ func (b *build) configure(ctx context.Context) error {
 		return fmt.Errorf("read final configuration: %w", err)
 	}
 	b.final = kconfig.ParseValues(string(data))
-	if err := b.dropFixdep(); err != nil {
+	if err := errors.Join(b.dropFixdep(), b.setTimestamp()); err != nil {
 		return sdk.Diagnostics{diskProblem(err)}
 	}
 	if problems := b.request.verify(b.final); len(problems) > 0 {
 		return problems
 	}
 	return nil
+}
+
+// setTimestamp puts the build's epoch into the text that busybox introduces
+// itself with. The configuration tool would take a time too, but not that one
+// in all versions, and then write another into .config; told to write none, it
+// leaves empty brackets.
+func (b *build) setTimestamp() error {
+	name := filepath.Join(b.obj, "include", "autoconf.h")
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(name, withTimestamp(data, b.req.Epoch), 0o644)
+}
+
+// withTimestamp fills in the time of a generated header, if it has a place
+// for one.
+func withTimestamp(header []byte, epoch time.Time) []byte {
+	define := fmt.Sprintf("#define AUTOCONF_TIMESTAMP %q", epoch.UTC().Format("2006-01-02 15:04:05 UTC"))
+	return bytes.Replace(header, []byte(`#define AUTOCONF_TIMESTAMP ""`), []byte(define), 1)
 }
 
 // noFixdep writes the command of a compile, as fixdep does first.

@@ -48,12 +48,7 @@ func (p *probe) hello(ctx context.Context) (elf, static, run finding, emulator [
 	}
 	args := slices.Concat(p.flags.compile, []string{"-Os", "-c", "-o", object, source})
 	if _, err := p.output(ctx, p.cc, args...); err != nil {
-		return fail("elf", "", sdk.Diagnostic{
-			Summary: "Compiler does not compile",
-			Detail:  fmt.Sprintf("%s fails to compile a small C program.", p.cc),
-			Remedy:  "Read what it says; a missing cc1 or as means that the compiler is not completely installed.",
-			Excerpt: excerpt(err),
-		}), finding{}, finding{}, nil, false
+		return p.doesNotCompile(err), finding{}, finding{}, nil, false
 	}
 	args = slices.Concat(p.flags.compile, []string{"-static", "-o", program, object}, p.flags.link)
 	if _, err := p.output(ctx, p.cc, args...); err != nil {
@@ -72,6 +67,20 @@ func (p *probe) hello(ctx context.Context) (elf, static, run finding, emulator [
 		run, emulator, canRun = p.run(ctx, program)
 	}
 	return elf, static, run, emulator, canRun
+}
+
+// doesNotCompile explains why a compiler fails at a small program.
+func (p *probe) doesNotCompile(err error) finding {
+	problem := sdk.Diagnostic{
+		Summary: "Compiler does not compile",
+		Detail:  fmt.Sprintf("%s fails to compile a small C program.", p.cc),
+		Remedy:  "Read what it says; a missing cc1 or as means that the compiler is not completely installed.",
+		Excerpt: excerpt(err),
+	}
+	if what, remedy := p.lacks(err); what != "" {
+		problem.Detail, problem.Remedy = problem.Detail+" "+what, remedy
+	}
+	return fail("elf", "", problem)
 }
 
 // header checks the header of something that the compiler made.
@@ -150,7 +159,7 @@ func (p *probe) run(ctx context.Context, program string) (finding, []string, boo
 	if err != nil {
 		problem.Excerpt = excerpt(err)
 	} else {
-		problem.Excerpt = []string{strings.Join(command, " "), out}
+		problem.Excerpt = said(command, out)
 	}
 	return fail("static_run", "crashes "+how, problem), emulator, false
 }

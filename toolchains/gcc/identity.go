@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path"
+	"regexp"
 	"runtime"
 	"strings"
 	"syscall"
@@ -64,9 +65,12 @@ func (p *probe) target(machine string) finding {
 
 // anotherCompiler is the remedy for a compiler that can't be mended.
 func (p *probe) anotherCompiler() string {
-	if len(p.info.Packages) > 0 {
-		return fmt.Sprintf("Install one with `apt-get install %s`, or point a `from \"path\"` block to the folder of one.",
-			strings.Join(p.info.Packages, " "))
+	packages := strings.Join(p.info.Packages, " ")
+	if _, err := exec.LookPath("apt-get"); err == nil && packages != "" {
+		return fmt.Sprintf("Install one with `apt-get install %s`, or point a `from \"path\"` block to the folder of one.", packages)
+	}
+	if packages != "" {
+		return fmt.Sprintf("Install one, which is %s in Debian and has other names elsewhere, or point a `from \"path\"` block to the folder of one.", packages)
 	}
 	return fmt.Sprintf("Point a `from \"path\"` block to the folder of the vendor's compiler for %s.", p.info.Arch)
 }
@@ -80,9 +84,9 @@ func (p *probe) doesNotRun(err error) finding {
 	case os.IsNotExist(statErr):
 		problem.Detail = fmt.Sprintf("There is no file %s.", p.cc)
 	case errors.Is(err, syscall.ENOEXEC):
-		problem.Detail = fmt.Sprintf("%s is no program for this machine, which is a %s.", p.cc, runtime.GOARCH)
+		problem.Detail = fmt.Sprintf("%s is no program for this machine, which is %s.", p.cc, runtime.GOARCH)
 		if header, err := elfhead.ReadFile(p.cc); err == nil {
-			problem.Detail = fmt.Sprintf("%s is a program for another machine (%s) than this one, which is a %s.", p.cc, header, runtime.GOARCH)
+			problem.Detail = fmt.Sprintf("%s is a program for another machine (%s) than this one, which is %s.", p.cc, header, runtime.GOARCH)
 		}
 		problem.Remedy = fmt.Sprintf("Use a compiler that runs on %s and makes code for %s.", runtime.GOARCH, p.info.Arch)
 	case errors.Is(err, os.ErrPermission):
@@ -97,9 +101,36 @@ func (p *probe) doesNotRun(err error) finding {
 		if errors.As(err, &exit) {
 			problem.Detail = fmt.Sprintf("%s ended with %v when it was asked for its version.", p.cc, exit)
 		}
+		if what, remedy := p.lacks(err); what != "" {
+			problem.Detail, problem.Remedy = what, remedy
+		}
 	}
 	if failed != nil && failed.output != "" {
 		problem.Excerpt = failed.lines()
 	}
 	return fail("runs", p.cc, problem)
+}
+
+// What the dynamic linker of glibc says of what it lacks.
+var (
+	newerGlibc = regexp.MustCompile(`(?m)^(\S+): .*version .GLIBC_([0-9.]+). not found`)
+	noLibrary  = regexp.MustCompile(`(?m)^(\S+): error while loading shared libraries: ([^\s:]+): cannot open`)
+)
+
+// lacks says what the machine lacks to run a part of the compiler, and what to
+// do about it; what is empty if that isn't the reason of the failure.
+func (p *probe) lacks(err error) (what, remedy string) {
+	var failed *commandError
+	if !errors.As(err, &failed) {
+		return "", ""
+	}
+	if m := newerGlibc.FindStringSubmatch(failed.output); m != nil {
+		return fmt.Sprintf("%s needs glibc %s, and this machine has an older one.", m[1], m[2]),
+			"Take a release of the compiler for older systems or one that is static, or build on a newer system."
+	}
+	if m := noLibrary.FindStringSubmatch(failed.output); m != nil {
+		return fmt.Sprintf("%s needs the library %s, which this machine does not have.", m[1], m[2]),
+			"Install the package that has it, or use a compiler that comes with its libraries, such as one of a `from \"deb\"` or `from \"oci\"` block."
+	}
+	return "", ""
 }

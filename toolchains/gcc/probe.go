@@ -70,6 +70,7 @@ func (t *Toolchain) Probe(ctx context.Context, req sdk.ProbeRequest) (sdk.Compil
 	if p.flags, err = p.flags.withLibc(ctx, p.tools, p.cc, p.info, req.Libc); err != nil {
 		return c, err
 	}
+	c.CFlags, c.LDFlags = p.flags.compile, p.flags.link
 	// If it refuses its options, all other checks fail for that reason.
 	naming, macros := p.macros(ctx, c.Target)
 	if naming.problem != nil {

@@ -11,9 +11,11 @@ import (
 )
 
 // kept are the variables of the environment that a compiler sees. All others
-// stay away, as gcc, make and kbuild take orders from dozens of them.
-// LD_LIBRARY_PATH is kept for compilers that were unpacked, not installed.
-var kept = []string{"PATH", "HOME", "LD_LIBRARY_PATH"}
+// stay away, as gcc, make and kbuild take orders from dozens of them. Compilers
+// that were unpacked find libraries of their own by wrappers or by their
+// RUNPATH: a LD_LIBRARY_PATH would be a part of the compiler that no
+// fingerprint sees.
+var kept = []string{"PATH", "HOME"}
 
 // environment returns the whole environment of a child, with temporary files
 // below dir.
@@ -46,14 +48,21 @@ func (e *commandError) Error() string {
 
 func (e *commandError) Unwrap() error { return e.err }
 
-// lines returns the command and the start of what it said.
-func (e *commandError) lines() []string {
+// lines returns the command and the start of what it said, if anything.
+func (e *commandError) lines() []string { return said(e.command, e.output) }
+
+// said returns a command and the start of its output, if there is any.
+func said(command []string, output string) []string {
 	const most = 20
-	said := strings.Split(strings.TrimSpace(e.output), "\n")
-	if len(said) > most {
-		said = append(said[:most], "…")
+	lines := []string{strings.Join(command, " ")}
+	if output = strings.TrimSpace(output); output == "" {
+		return lines
 	}
-	return append([]string{strings.Join(e.command, " ")}, said...)
+	out := strings.Split(output, "\n")
+	if len(out) > most {
+		out = append(out[:most], "…")
+	}
+	return append(lines, out...)
 }
 
 // output runs a command and returns its standard output.

@@ -22,6 +22,7 @@ func Info() sdk.ToolchainInfo {
 		Packages:     []string{"gcc-i686-linux-gnu"},
 		DebianArch:   "i386",
 		Musl:         "i386",
+		GCCOptions:   []string{"--with-arch=i686"},
 		Emulators:    []string{"qemu-i386-static", "qemu-i386"},
 		CPUFlag:      "-march=",
 		Boot: &sdk.Boot{

@@ -23,6 +23,7 @@ func Info() sdk.ToolchainInfo {
 		Packages:     []string{"gcc-mips64el-linux-gnuabi64"},
 		DebianArch:   "mips64el",
 		Musl:         "mips64",
+		GCCOptions:   []string{"--with-arch=mips64r2", "--with-abi=64"},
 		Emulators:    []string{"qemu-mips64el-static", "qemu-mips64el"},
 		CPUFlag:      "-march=",
 		Boot: &sdk.Boot{

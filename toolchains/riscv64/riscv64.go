@@ -23,6 +23,7 @@ func Info() sdk.ToolchainInfo {
 		DebianArch:   "riscv64",
 		Places:       []string{"/opt/riscv*/bin"},
 		Musl:         "riscv64",
+		GCCOptions:   []string{"--with-arch=rv64gc", "--with-abi=lp64d"},
 		Emulators:    []string{"qemu-riscv64-static", "qemu-riscv64"},
 		CPUFlag:      "-mcpu=",
 		Boot: &sdk.Boot{

@@ -64,18 +64,34 @@ type Proxy struct {
 // Through returns the proxy of a request. What the environment says of
 // proxies comes first, each variable by itself.
 func (p Proxy) Through() func(*http.Request) (*url.URL, error) {
-	c := httpproxy.FromEnvironment()
-	if c.HTTPProxy == "" {
-		c.HTTPProxy = p.HTTP
-	}
-	if c.HTTPSProxy == "" {
-		c.HTTPSProxy = p.HTTPS
-	}
-	if c.NoProxy == "" {
-		c.NoProxy = strings.Join(p.NoProxy, ",")
-	}
-	choose := c.ProxyFunc()
+	choose := p.merged().ProxyFunc()
 	return func(r *http.Request) (*url.URL, error) { return choose(r.URL) }
+}
+
+// merged returns the proxies, with those of the environment in front.
+func (p Proxy) merged() *httpproxy.Config {
+	c := httpproxy.FromEnvironment()
+	c.HTTPProxy = cmp.Or(c.HTTPProxy, p.HTTP)
+	c.HTTPSProxy = cmp.Or(c.HTTPSProxy, p.HTTPS)
+	c.NoProxy = cmp.Or(c.NoProxy, strings.Join(p.NoProxy, ","))
+	return c
+}
+
+// Environ returns an environment in which apt goes through the same proxies,
+// unless its own configuration names others.
+// Source: apt-transport-http(1)
+func (p Proxy) Environ(env []string) []string {
+	c := p.merged()
+	env = slices.Clone(env)
+	for name, value := range map[string]string{"http_proxy": c.HTTPProxy, "https_proxy": c.HTTPSProxy, "no_proxy": c.NoProxy} {
+		if rest, ok := strings.CutPrefix(value, "socks5://"); ok {
+			value = "socks5h://" + rest // the one that apt knows: names are looked up by the proxy
+		}
+		if value != "" {
+			env = append(slices.DeleteFunc(env, func(e string) bool { return strings.HasPrefix(e, name+"=") }), name+"="+value)
+		}
+	}
+	return env
 }
 
 // Path returns where the settings are: MKMINI_CONFIG, or else mkmini/config.hcl

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -181,6 +182,25 @@ func TestThrough(t *testing.T) {
 	}
 	if got := asked("https://a.example"); got != "two.example:2" {
 		t.Errorf("a variable that isn't set has a say: %q", got)
+	}
+}
+
+// TestEnviron looks at what apt is told of proxies.
+func TestEnviron(t *testing.T) {
+	for _, name := range []string{"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"} {
+		t.Setenv(name, "")
+	}
+	env := []string{"A=b", "http_proxy="}
+	if diff := cmp.Diff(env, settings.Proxy{}.Environ(env)); diff != "" {
+		t.Errorf("without any (-want +got):\n%s", diff)
+	}
+	p := settings.Proxy{HTTP: "http://one.example:1", HTTPS: "socks5://two.example:2", NoProxy: []string{"a.example", "b.example"}}
+	t.Setenv("NO_PROXY", "mine.example")
+	got := p.Environ(env)
+	slices.Sort(got)
+	want := []string{"A=b", "http_proxy=http://one.example:1", "https_proxy=socks5h://two.example:2", "no_proxy=mine.example"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("with all (-want +got):\n%s", diff)
 	}
 }
 

@@ -72,6 +72,9 @@ type Resolution struct {
 // ErrOffline is the reason for what the network would be needed for.
 var ErrOffline = errors.New("the network is off")
 
+// ErrNoApt says that the machine has no apt.
+var ErrNoApt = errors.New("apt-get is not installed on this machine")
+
 // UnknownPackageError says that suites lack packages.
 type UnknownPackageError struct {
 	Packages []string

@@ -78,7 +78,7 @@ func (f *Finder) Fetch(ctx context.Context, pkg, sha256, target string, progress
 
 func available() error {
 	if _, err := exec.LookPath("apt-get"); err != nil {
-		return errors.New("apt-get is not installed on this machine")
+		return ErrNoApt
 	}
 	if _, err := os.Stat(Helper); err != nil {
 		return fmt.Errorf("find apt's download tool: %w", err)

@@ -72,6 +72,9 @@ func fill(t *testing.T) (*store.Store, string) {
 	file("sources/"+strings.Repeat("a", 64), 90*day, "x")
 	file("sources/"+strings.Repeat("b", 64), day, "x")
 	file("sources/"+strings.Repeat("b", 64)+".part", 0, "x")
+	file("sources/"+strings.Repeat("b", 64)+".part.tag", 0, "x")
+	file("sources/"+strings.Repeat("c", 64)+".tmp", 0, "x")
+	file("sources/"+strings.Repeat("d", 16)+".apt-123/x.deb", 0, "x")
 	file("logs/old.log", 90*day, "x")
 	file("logs/new.log", day, "x")
 	file("toolchains/a-1.json", day, `{"compiler": {"cc": "`+st.Path("compiler-a")+`/bin/gcc"}}`)
@@ -103,6 +106,9 @@ func TestCollect(t *testing.T) {
 		"log logs/old.log",
 		"file sources/" + strings.Repeat("a", 64),
 		"left over sources/" + strings.Repeat("b", 64) + ".part",
+		"left over sources/" + strings.Repeat("b", 64) + ".part.tag",
+		"left over sources/" + strings.Repeat("c", 64) + ".tmp",
+		"left over sources/" + strings.Repeat("d", 16) + ".apt-123",
 		"result steps/busybox-old",
 		"result steps/compiler-a",
 		"damaged result steps/damaged",

@@ -6,11 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"path/filepath"
 	"strconv"
 
 	"github.com/mkmini/mkmini/core/config"
+	"github.com/mkmini/mkmini/core/fault"
 	"github.com/mkmini/mkmini/core/source"
 	"github.com/mkmini/mkmini/core/toolchain"
 	"github.com/mkmini/mkmini/core/toolchain/hostcheck"
@@ -86,14 +88,11 @@ func (p *Provider) provide(ctx context.Context, info sdk.ToolchainInfo, from con
 	if err != nil {
 		return "", err
 	}
-	dir, drivers, err := unpacked.Find(info, tree, from.Prefix, unpacked.Folders(tree, a.Bin))
+	dir, drivers, err := unpacked.Find(w.name, info, tree, from.Prefix, unpacked.Folders(tree, a.Bin))
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", w.name, err)
+		return "", err
 	}
-	if err := unpacked.Runs(p.Host, tree, drivers); err != nil {
-		return "", fmt.Errorf("%s: %w", w.name, err)
-	}
-	return dir, nil
+	return dir, unpacked.Runs(w.name, p.Host, tree, drivers)
 }
 
 // work is one archive being unpacked.
@@ -116,20 +115,22 @@ func name(a config.Archive) string {
 // what was left out of names are all that it depends on.
 func (w *work) tree(ctx context.Context) (string, error) {
 	sum := w.archive.SHA256
+	key := func() string { return unpacked.Key(layout, sum, strconv.Itoa(w.archive.Strip)) }
 	if w.archive.File != "" {
 		got, err := source.Hash(ctx, w.archive.File)
-		if err != nil {
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && sum != "" && w.Keeper.Store.Has(key()):
+			got = sum // it was unpacked before, and is not needed again
+		case err != nil:
 			return "", err
-		}
-		if sum != "" && got != sum {
-			return "", fmt.Errorf("%s has the sha256 %s, but %s is wanted", w.archive.File, got, sum)
+		case sum != "" && got != sum:
+			return "", anotherHash(w.archive.File, got, sum)
 		}
 		sum = got
 	}
-	key := unpacked.Key(layout, sum, strconv.Itoa(w.archive.Strip))
 	origin := unpacked.Origin{From: w.name, Pins: map[string]string{"sha256": sum}}
 	waiting := func() { w.report("wait", 0, 0, "another mkmini unpacks "+w.name) }
-	return w.Keeper.Tree(ctx, key, origin, waiting, func(ctx context.Context, dst, _ string) (unpacked.Filled, error) {
+	return w.Keeper.Tree(ctx, key(), origin, waiting, func(ctx context.Context, dst, _ string) (unpacked.Filled, error) {
 		file, err := w.file(ctx, sum)
 		if err != nil {
 			return unpacked.Filled{}, err
@@ -140,6 +141,14 @@ func (w *work) tree(ctx context.Context) (string, error) {
 		})
 		return unpacked.Filled{Left: left}, err
 	})
+}
+
+func anotherHash(file, got, want string) error {
+	return &fault.Error{
+		Summary: "File has another hash", Usage: true,
+		Detail: fmt.Sprintf("The file %s has the sha256 %s, but %s is wanted.", file, got, want),
+		Remedy: "Get the archive anew, or correct sha256 if you trust this one.",
+	}
 }
 
 // file returns the path of the archive.

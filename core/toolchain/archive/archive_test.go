@@ -223,7 +223,7 @@ func TestRefuses(t *testing.T) {
 		want    []string
 	}{
 		{"not set", nil, func(a *config.Archive) { a.File = "" }, nil, []string{"neither file nor url is set"}},
-		{"no file", nil, func(a *config.Archive) { a.File = "/nonexistent/a" }, nil, []string{"There is no file /nonexistent/a"}},
+		{"no file", nil, func(a *config.Archive) { a.File = "/nonexistent/a" }, nil, []string{"there is no file /nonexistent/a"}},
 		{"up", tarball(t, gcc, entry{name: "../x"}), nil, nil, []string{"vendor.tar.gz cannot be unpacked", "../x: it would be written outside"}},
 		{"absolute", tarball(t, gcc, entry{name: "/etc/x"}), nil, nil, []string{"/etc/x: it would be written outside"}},
 		{"link out", tarball(t, gcc, link("lib", "../../lib")), nil, nil, []string{"lib: it is a link to somewhere outside"}},
@@ -285,8 +285,8 @@ func TestRefusesDownloads(t *testing.T) {
 	}
 }
 
-// TestDamaged looks whether a tree of the store that lost a file is unpacked
-// again.
+// TestDamaged looks whether a tree of the store that lost content, or has other
+// content of the same length, is unpacked again.
 func TestDamaged(t *testing.T) {
 	p, logs := provider(t)
 	block := from(config.Archive{File: put(t, tarball(t, entry{name: driver, body: "#!/bin/sh\n"}, entry{name: "lib/libc.a", body: "!<arch>"}))})
@@ -294,14 +294,16 @@ func TestDamaged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Truncate(filepath.Join(dir, "lib/libc.a"), 0); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := p.Provide(t.Context(), info, block, nil); err != nil {
-		t.Fatal(err)
-	}
-	if data, err := os.ReadFile(filepath.Join(dir, "lib/libc.a")); err != nil || string(data) != "!<arch>" {
-		t.Errorf("libc.a is %q (%v)", data, err)
+	for _, damage := range []string{"", "!<arcH>"} {
+		if err := os.WriteFile(filepath.Join(dir, "lib/libc.a"), []byte(damage), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Provide(t.Context(), info, block, nil); err != nil {
+			t.Fatal(err)
+		}
+		if data, err := os.ReadFile(filepath.Join(dir, "lib/libc.a")); err != nil || string(data) != "!<arch>" {
+			t.Errorf("libc.a is %q (%v)", data, err)
+		}
 	}
 	if !strings.Contains(logs.String(), "damaged") {
 		t.Errorf("nothing was said:\n%s", logs)

@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"os/exec"
 	"slices"
-	"strings"
 
 	"github.com/mkmini/mkmini/core/config"
 	"github.com/mkmini/mkmini/core/fault"
@@ -95,25 +94,34 @@ func (p *Provider) Provide(ctx context.Context, info sdk.ToolchainInfo, from con
 	}
 	dir, err := w.provide(ctx)
 	if err != nil {
-		return "", clause(err)
+		return "", toolchain.Clause(explain(err, info.Arch))
 	}
 	return dir, nil
 }
 
-// clause makes one clause of an error, for a list of what was tried.
-func clause(err error) error {
-	var f *fault.Error
-	if errors.As(err, &f) {
-		return &clauseError{strings.TrimSuffix(f.Detail, "."), err}
+// explain says what to do about an error, where that is known.
+func explain(err error, arch string) error {
+	var known *fault.Error
+	if errors.As(err, &known) {
+		return err
 	}
-	return err
+	f := &fault.Error{Summary: "No compiler for " + arch + " found", Detail: err.Error() + ".", Err: err}
+	var unknown *apt.UnknownPackageError
+	switch {
+	case errors.As(err, &unknown):
+		f.Summary = "Unknown package"
+		f.Remedy = "Correct the name in packages, or name the suite of another release. The names of cross compilers are what `apt-cache search --names-only '^gcc-.*-linux-gnu'` prints."
+	case errors.Is(err, apt.ErrNoApt):
+		f.Summary = "No apt on this machine"
+		f.Remedy = `Packages are fetched by the apt of Debian or Ubuntu. Elsewhere, use a compiler that is there, with from "host" or from "path", or one that comes with from "archive" or from "oci".`
+	case errors.Is(err, apt.ErrOffline):
+		f.Summary = "Packages not here"
+		f.Remedy = "Run `mkmini fetch`, or this without --offline, where there is a network."
+	case errors.Is(err, errGlibc):
+		f.Summary = "Compiler does not run on this machine"
+		f.Remedy = "Name the suite of an older release, suite = \"…\", or use a compiler that is made for this system."
+	default:
+		return err
+	}
+	return f
 }
-
-// clauseError is a fault told in a clause.
-type clauseError struct {
-	text string
-	err  error
-}
-
-func (e *clauseError) Error() string { return e.text }
-func (e *clauseError) Unwrap() error { return e.err }

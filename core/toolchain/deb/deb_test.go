@@ -1,6 +1,7 @@
 package deb_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -17,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mkmini/mkmini/core/config"
+	"github.com/mkmini/mkmini/core/fault"
 	"github.com/mkmini/mkmini/core/source/apt"
 	"github.com/mkmini/mkmini/core/source/apt/apttest"
 	"github.com/mkmini/mkmini/core/store"
@@ -327,6 +329,12 @@ func TestRefusals(t *testing.T) {
 		dir, err := f.provide(t, test.packages...)
 		if err == nil || !strings.Contains(err.Error(), test.want) || strings.HasSuffix(err.Error(), ".") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %q, %v, want a clause with %q", test.name, dir, err, test.want)
+		}
+		var told *fault.Error
+		if strings.HasPrefix(test.name, "unknown") || strings.HasPrefix(test.name, "offline") || test.name == "no apt" {
+			if !errors.As(err, &told) || told.Remedy == "" || !strings.HasSuffix(told.Detail, ".") {
+				t.Errorf("%s: nobody says what to do: %+v", test.name, told)
+			}
 		}
 	}
 	if left, _ := filepath.Glob(f.Store.Sub("steps/*")); len(left) > 0 {

@@ -11,6 +11,9 @@ import (
 	"strings"
 )
 
+// errGlibc says that the machine's C library is too old.
+var errGlibc = errors.New("this machine has glibc")
+
 // version is a version of glibc, as in GLIBC_2.38.
 type version [3]int
 
@@ -76,7 +79,7 @@ func checkGlibc(tree, driver string) error {
 		return err
 	}
 	if have.less(need) {
-		return fmt.Errorf("%s needs glibc %s and this machine has %s: name the suite of an older release", file, need, have)
+		return fmt.Errorf("%s needs glibc %s and %w %s", file, need, errGlibc, have)
 	}
 	return nil
 }

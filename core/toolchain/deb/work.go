@@ -15,12 +15,12 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/mkmini/mkmini/core/artifact"
 	"github.com/mkmini/mkmini/core/fault"
 	"github.com/mkmini/mkmini/core/source"
 	"github.com/mkmini/mkmini/core/source/apt"
 	"github.com/mkmini/mkmini/core/store"
 	"github.com/mkmini/mkmini/core/toolchain"
+	"github.com/mkmini/mkmini/core/toolchain/tree"
 	"github.com/mkmini/mkmini/plugins/sdk"
 )
 
@@ -116,7 +116,7 @@ func (w *work) key(packages []apt.Package) string {
 // check removes a result that is damaged: one of which a file is missing or
 // another one than it was.
 func (w *work) check(ctx context.Context, key string) error {
-	if !w.Store.Has(key) || w.sound(key) {
+	if !w.Store.Has(key) || w.sound(ctx, key) {
 		return nil
 	}
 	unlock, err := w.Store.Lock(ctx, key, w.waiting)
@@ -124,7 +124,7 @@ func (w *work) check(ctx context.Context, key string) error {
 		return err
 	}
 	defer unlock()
-	if !w.Store.Has(key) || w.sound(key) {
+	if !w.Store.Has(key) || w.sound(ctx, key) {
 		return nil // another process has mended it
 	}
 	dir := w.Store.Path(key)
@@ -138,23 +138,23 @@ func (w *work) check(ctx context.Context, key string) error {
 }
 
 // sound says whether a result is what it was when it was made.
-func (w *work) sound(key string) bool {
+func (w *work) sound(ctx context.Context, key string) bool {
 	dir := w.Store.Path(key)
 	r, err := readResult(dir)
 	if err != nil {
 		return false
 	}
-	now, err := digest(dir)
+	now, err := digest(ctx, dir)
 	return err == nil && now == r.Digest
 }
 
 func (w *work) waiting() { w.report("unpack", 0, 0, "another mkmini is at it") }
 
 // digest returns the digest of a result's files.
-func digest(dir string) (string, error) {
+func digest(ctx context.Context, dir string) (string, error) {
 	h := sha256.New()
 	for _, name := range []string{treeName, binName} {
-		sum, _, err := artifact.Digest(filepath.Join(dir, name))
+		sum, err := tree.Digest(ctx, filepath.Join(dir, name))
 		if err != nil {
 			return "", err
 		}
@@ -206,7 +206,7 @@ func (w *work) make(ctx context.Context, key string, packages []apt.Package) (st
 		if err := wrap(dir, d); err != nil {
 			return nil, err
 		}
-		sum, err := digest(dir)
+		sum, err := digest(ctx, dir)
 		return result{Packages: packages, Digest: sum}, err
 	})
 	return w.Store.Path(key), err

@@ -71,6 +71,17 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s needs glibc %s, and this machine has glibc %s", name, e.Needs, e.Has)
 }
 
+// Remedy says what to do about it, in one sentence.
+func (e *Error) Remedy() string {
+	switch e.Reason {
+	case Machine:
+		return fmt.Sprintf("Take the compiler's release for %s machines, or build on one of %s.", e.Has, e.Needs)
+	case Loader:
+		return fmt.Sprintf("Install the package that has %s, such as the 32-bit C library, or take a compiler for this system.", e.Needs)
+	}
+	return fmt.Sprintf("Take a release of the compiler for older systems or one that is static, or build on a system with glibc %s.", e.Needs)
+}
+
 // Check returns an [*Error] if the machine can't run the program at path. Of
 // what is no ELF file, such as a script, nothing is said.
 func (h Host) Check(path string) error {

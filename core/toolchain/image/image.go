@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"github.com/mkmini/mkmini/core/config"
+	"github.com/mkmini/mkmini/core/fault"
 	"github.com/mkmini/mkmini/core/source"
 	"github.com/mkmini/mkmini/core/source/oci"
 	"github.com/mkmini/mkmini/core/toolchain"
@@ -95,14 +96,11 @@ func (p *Provider) provide(ctx context.Context, info sdk.ToolchainInfo, from con
 	if from.OCI.Bin == "" {
 		folders = slices.Concat(p.Keeper.Folders(key), []string{"usr/bin", "usr/local/bin", "."})
 	}
-	dir, drivers, err := unpacked.Find(info, tree, from.Prefix, folders)
+	dir, drivers, err := unpacked.Find(from.OCI.Image, info, tree, from.Prefix, folders)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", from.OCI.Image, err)
+		return "", err
 	}
-	if err := unpacked.Runs(p.Host, tree, drivers); err != nil {
-		return "", fmt.Errorf("%s: %w", from.OCI.Image, err)
-	}
-	return dir, nil
+	return dir, unpacked.Runs(from.OCI.Image, p.Host, tree, drivers)
 }
 
 // work is one image being brought.
@@ -144,7 +142,10 @@ func (w *work) local(ctx context.Context) (string, error) {
 	platform := w.Reader.Platform.String()
 	info, err := os.Stat(w.image)
 	if errors.Is(err, os.ErrNotExist) {
-		return "", fmt.Errorf("there is no %s", w.image)
+		return "", &fault.Error{
+			Summary: "Image not found", Usage: true, Detail: fmt.Sprintf("There is no %s.", w.image), Err: err,
+			Remedy: "Correct the path, which begins at the configuration's folder, or leave out the leading ./ for an image in a registry.",
+		}
 	}
 	if err != nil {
 		return "", err

@@ -53,7 +53,7 @@ func (w *work) remote(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer unlock()
-	err = w.tree(ctx, key, map[string]string{"image": pinned}, func(ctx context.Context, _ string) (*oci.Image, error) {
+	err = w.tree(ctx, key, map[string]string{"digest": k.Digest}, func(ctx context.Context, _ string) (*oci.Image, error) {
 		return w.Reader.Registry(ctx, pinned, w.Blobs)
 	})
 	if err != nil {

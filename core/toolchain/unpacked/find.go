@@ -1,11 +1,13 @@
 package unpacked
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 
+	"github.com/mkmini/mkmini/core/fault"
 	"github.com/mkmini/mkmini/core/toolchain"
 	"github.com/mkmini/mkmini/core/toolchain/hostcheck"
 	"github.com/mkmini/mkmini/plugins/sdk"
@@ -13,9 +15,9 @@ import (
 
 // Find returns the first of the folders, relative to the tree, that holds a
 // driver for the architecture, in it, in its bin or in its usr/bin; one of a
-// known triplet goes before any other. The error says in one clause what the
-// tree holds instead.
-func Find(info sdk.ToolchainInfo, tree, prefix string, folders []string) (dir string, drivers []string, err error) {
+// known triplet goes before any other. The [*fault.Error] says what the tree
+// holds instead; what names where it comes from.
+func Find(what string, info sdk.ToolchainInfo, tree, prefix string, folders []string) (dir string, drivers []string, err error) {
 	prefixes := []string{prefix}
 	if prefix == "" {
 		prefixes = nil
@@ -32,7 +34,11 @@ func Find(info sdk.ToolchainInfo, tree, prefix string, folders []string) (dir st
 			}
 		}
 	}
-	return "", nil, fmt.Errorf("no compiler for %s is in it: %s", info.Arch, toolchain.Inside(tree))
+	return "", nil, &fault.Error{
+		Step: "toolchain for " + info.Arch, Summary: "No compiler for " + info.Arch + " found",
+		Detail: fmt.Sprintf("%s: no compiler for %s is in it: %s.", what, info.Arch, toolchain.Inside(tree)),
+		Remedy: fmt.Sprintf("Name the compiler's folder with bin = \"…\", and with prefix = \"…\" what stands before gcc, or take another place that has a compiler for %s.", info.Arch),
+	}
 }
 
 // Folders returns where to look in a tree: in bin if it is given, else at the
@@ -48,9 +54,22 @@ func Folders(tree, bin string) []string {
 	return []string{"."}
 }
 
-// Runs returns an error if the machine can run none of the drivers, or not
-// the compiler proper that they call. It says why in one clause.
-func Runs(host hostcheck.Host, tree string, drivers []string) error {
+// Runs returns a [*fault.Error] if the machine can run none of the drivers, or
+// not the compiler proper that they call. It says why; what names where the
+// tree comes from.
+func Runs(what string, host hostcheck.Host, tree string, drivers []string) error {
+	err := runs(host, tree, drivers)
+	var why *hostcheck.Error
+	if !errors.As(err, &why) {
+		return err
+	}
+	return &fault.Error{
+		Summary: "Compiler does not run on this machine",
+		Detail:  fmt.Sprintf("%s: %s.", what, why), Remedy: why.Remedy(), Err: err,
+	}
+}
+
+func runs(host hostcheck.Host, tree string, drivers []string) error {
 	var first error
 	for _, driver := range drivers {
 		err := host.Check(driver)

@@ -9,7 +9,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"github.com/mkmini/mkmini/core/fault"
 	"github.com/mkmini/mkmini/core/source"
 	"github.com/mkmini/mkmini/core/store"
+	"github.com/mkmini/mkmini/core/toolchain/tree"
 )
 
 // treeName is the folder of the files in an entry.
@@ -53,10 +53,8 @@ type Origin struct {
 // result is what the store says of a tree.
 type result struct {
 	Origin
-	// Files and Bytes are the number of its files and links, and the bytes
-	// of the files: a damaged tree has others.
-	Files int   `json:"files"`
-	Bytes int64 `json:"bytes"`
+	// Digest is that of the tree: a damaged one has another.
+	Digest string `json:"digest"`
 	// Left says what was left out.
 	Left    string   `json:"left,omitempty"`
 	Folders []string `json:"folders,omitempty"`
@@ -102,8 +100,8 @@ func (k *Keeper) Tree(ctx context.Context, key string, origin Origin, waiting fu
 		return "", err
 	}
 	_, err := k.Store.Make(ctx, key, waiting, func(ctx context.Context, dir string) (any, error) {
-		tree, work := filepath.Join(dir, treeName), filepath.Join(dir, "work")
-		filled, err := fill(ctx, tree, work)
+		dst, work := filepath.Join(dir, treeName), filepath.Join(dir, "work")
+		filled, err := fill(ctx, dst, work)
 		if err = errors.Join(err, store.RemoveAll(work)); err != nil {
 			return nil, err
 		}
@@ -111,7 +109,7 @@ func (k *Keeper) Tree(ctx context.Context, key string, origin Origin, waiting fu
 		if r.Left != "" {
 			k.logger().Warn("a compiler was unpacked without "+r.Left, "from", origin.From)
 		}
-		r.Files, r.Bytes, err = measure(tree)
+		r.Digest, err = tree.Digest(ctx, dst)
 		return r, err
 	})
 	if err != nil {
@@ -127,8 +125,8 @@ func (k *Keeper) check(ctx context.Context, key string) error {
 		if k.Store.Load(key, &r) != nil {
 			return false
 		}
-		files, bytes, err := measure(k.Path(key))
-		return err == nil && files == r.Files && bytes == r.Bytes
+		now, err := tree.Digest(ctx, k.Path(key))
+		return err == nil && now == r.Digest
 	}
 	if !k.Store.Has(key) || whole() {
 		return nil
@@ -156,27 +154,4 @@ func (k *Keeper) logger() *slog.Logger {
 		return slog.New(slog.DiscardHandler)
 	}
 	return k.Logger
-}
-
-// measure counts a tree's files and links, and the bytes of the files.
-func measure(tree string) (files int, bytes int64, err error) {
-	err = filepath.WalkDir(tree, func(_ string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		files++
-		if !d.Type().IsRegular() {
-			return nil
-		}
-		info, err := d.Info()
-		if err != nil {
-			return err
-		}
-		bytes += info.Size()
-		return nil
-	})
-	if err != nil {
-		return 0, 0, fmt.Errorf("measure the compiler: %w", err)
-	}
-	return files, bytes, nil
 }

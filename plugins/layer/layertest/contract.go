@@ -76,7 +76,7 @@ func SeesFullDisk(t *testing.T, exporter sdk.Exporter, request func(t *testing.T
 		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: uint64(limit), Max: old.Max}); err != nil {
 			t.Fatal(err)
 		}
-		_, err := exporter.Export(t.Context(), req, nil)
+		_, err := exporter.Export(t.Context(), req, Progress(t))
 		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
 			t.Fatal(err)
 		}

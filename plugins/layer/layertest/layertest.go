@@ -130,10 +130,20 @@ func Folder(tb testing.TB) string {
 	return dir
 }
 
+// Progress returns what takes the reports of an export, from several goroutines
+// too, and checks that each makes sense.
+func Progress(tb testing.TB) sdk.Progress {
+	return func(r sdk.Report) {
+		if r.Phase == "" || r.Done < 0 || r.Total > 0 && r.Done > r.Total {
+			tb.Errorf("a report makes no sense: %+v", r)
+		}
+	}
+}
+
 // Export exports, and returns the path of the one artifact.
 func Export(tb testing.TB, exporter sdk.Exporter, req sdk.ExportRequest) (string, sdk.ExportResult) {
 	tb.Helper()
-	result, err := exporter.Export(tb.Context(), req, nil)
+	result, err := exporter.Export(tb.Context(), req, Progress(tb))
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -824,7 +824,9 @@ type ToolchainInfo struct {
 	CpuFlag    string            `protobuf:"bytes,17,opt,name=cpu_flag,json=cpuFlag,proto3" json:"cpu_flag,omitempty"`
 	DebianArch string            `protobuf:"bytes,18,opt,name=debian_arch,json=debianArch,proto3" json:"debian_arch,omitempty"`
 	// What musl calls the architecture; empty if it doesn't know it.
-	Musl          string `protobuf:"bytes,19,opt,name=musl,proto3" json:"musl,omitempty"`
+	Musl string `protobuf:"bytes,19,opt,name=musl,proto3" json:"musl,omitempty"`
+	// Options of the configure script of a gcc that is built from source.
+	GccOptions    []string `protobuf:"bytes,20,rep,name=gcc_options,json=gccOptions,proto3" json:"gcc_options,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -990,6 +992,13 @@ func (x *ToolchainInfo) GetMusl() string {
 		return x.Musl
 	}
 	return ""
+}
+
+func (x *ToolchainInfo) GetGccOptions() []string {
+	if x != nil {
+		return x.GccOptions
+	}
+	return nil
 }
 
 type ProbeRequest struct {
@@ -1181,6 +1190,8 @@ type Compiler struct {
 	Facts         []*Fact                `protobuf:"bytes,7,rep,name=facts,proto3" json:"facts,omitempty"`
 	Files         []string               `protobuf:"bytes,8,rep,name=files,proto3" json:"files,omitempty"`
 	Libc          string                 `protobuf:"bytes,9,opt,name=libc,proto3" json:"libc,omitempty"`
+	Cflags        []string               `protobuf:"bytes,10,rep,name=cflags,proto3" json:"cflags,omitempty"`
+	Ldflags       []string               `protobuf:"bytes,11,rep,name=ldflags,proto3" json:"ldflags,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1276,6 +1287,20 @@ func (x *Compiler) GetLibc() string {
 		return x.Libc
 	}
 	return ""
+}
+
+func (x *Compiler) GetCflags() []string {
+	if x != nil {
+		return x.Cflags
+	}
+	return nil
+}
+
+func (x *Compiler) GetLdflags() []string {
+	if x != nil {
+		return x.Ldflags
+	}
+	return nil
 }
 
 type Fact struct {
@@ -3043,7 +3068,7 @@ const file_mkmini_v1_plugin_proto_rawDesc = "" +
 	"\x19DescribeToolchainResponse\x125\n" +
 	"\x04info\x18\x01 \x01(\v2\x1f.mkmini.plugin.v1.ToolchainInfoH\x00R\x04info\x125\n" +
 	"\afailure\x18\x02 \x01(\v2\x19.mkmini.plugin.v1.FailureH\x00R\afailureB\t\n" +
-	"\aoutcome\"\xdd\x06\n" +
+	"\aoutcome\"\xfe\x06\n" +
 	"\rToolchainInfo\x12\x12\n" +
 	"\x04arch\x18\x01 \x01(\tR\x04arch\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x12\x1a\n" +
@@ -3070,7 +3095,9 @@ const file_mkmini_v1_plugin_proto_rawDesc = "" +
 	"\bcpu_flag\x18\x11 \x01(\tR\acpuFlag\x12\x1f\n" +
 	"\vdebian_arch\x18\x12 \x01(\tR\n" +
 	"debianArch\x12\x12\n" +
-	"\x04musl\x18\x13 \x01(\tR\x04musl\x1a;\n" +
+	"\x04musl\x18\x13 \x01(\tR\x04musl\x12\x1f\n" +
+	"\vgcc_options\x18\x14 \x03(\tR\n" +
+	"gccOptions\x1a;\n" +
 	"\rSettingsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a=\n" +
@@ -3088,7 +3115,7 @@ const file_mkmini_v1_plugin_proto_rawDesc = "" +
 	"\bcompiler\x18\x01 \x01(\v2\x1a.mkmini.plugin.v1.CompilerH\x00R\bcompiler\x125\n" +
 	"\afailure\x18\x02 \x01(\v2\x19.mkmini.plugin.v1.FailureH\x00R\afailure\x126\n" +
 	"\bexamined\x18\x03 \x01(\v2\x1a.mkmini.plugin.v1.CompilerR\bexaminedB\t\n" +
-	"\aoutcome\"\xf1\x01\n" +
+	"\aoutcome\"\xa3\x02\n" +
 	"\bCompiler\x12\x0e\n" +
 	"\x02cc\x18\x01 \x01(\tR\x02cc\x12\x16\n" +
 	"\x06prefix\x18\x02 \x01(\tR\x06prefix\x12\x16\n" +
@@ -3098,7 +3125,10 @@ const file_mkmini_v1_plugin_proto_rawDesc = "" +
 	"\acan_run\x18\x06 \x01(\bR\x06canRun\x12,\n" +
 	"\x05facts\x18\a \x03(\v2\x16.mkmini.plugin.v1.FactR\x05facts\x12\x14\n" +
 	"\x05files\x18\b \x03(\tR\x05files\x12\x12\n" +
-	"\x04libc\x18\t \x01(\tR\x04libc\"`\n" +
+	"\x04libc\x18\t \x01(\tR\x04libc\x12\x16\n" +
+	"\x06cflags\x18\n" +
+	" \x03(\tR\x06cflags\x12\x18\n" +
+	"\aldflags\x18\v \x03(\tR\aldflags\"`\n" +
 	"\x04Fact\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12\x16\n" +

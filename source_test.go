@@ -1,0 +1,107 @@
+package main_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/mkmini/mkmini/core/event"
+	"github.com/mkmini/mkmini/core/testenv"
+)
+
+// TestSource builds a compiler for riscv64 from Debian's packages of sources,
+// is killed on the way, goes on, and runs what the compiler makes of busybox.
+// `make test-slow` runs it: it takes some ten minutes.
+func TestSource(t *testing.T) {
+	if os.Getenv("MKMINI_TEST_SLOW") == "" {
+		t.Skip("slow: make test-slow runs it")
+	}
+	testenv.Tool(t, "apt-get", "apt")
+	for name, pkg := range map[string]string{"gcc": "gcc", "g++": "g++", "make": "make", "bison": "bison", "flex": "flex"} {
+		testenv.Tool(t, name, pkg)
+	}
+	emulator := testenv.Tool(t, "qemu-riscv64-static", "qemu-user-static")
+	dir := t.TempDir()
+	out := filepath.Join(dir, "out")
+	c := command{args: []string{"-c", filepath.Join("testdata", "e2e", "source.hcl"), "--out", out, "-v"}}
+	if os.Getenv("MKMINI_TEST_STORE") == "" {
+		c.args = append(c.args, "--store", filepath.Join(dir, "store"))
+	}
+
+	first := c.start(t)
+	first.until(t, func(e event.Event) bool { return strings.Contains(e.Message, "gcc, part 4 of 5: ") })
+	if err := first.Process.Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	first.end(t)
+	first.gone(t)
+
+	events := c.events(t)
+	compiler := ""
+	for _, e := range events {
+		if regexp.MustCompile(`^(binutils|linux headers|musl headers), part`).MatchString(e.Message) {
+			t.Fatalf("after it was killed it did this again: %s %s", e.Phase, e.Message)
+		}
+		if e.Kind == event.Log && strings.Contains(e.Message, "built a part") {
+			t.Log(e.Message)
+		}
+		if e.Step == "toolchain" && e.Kind == event.Done {
+			compiler, _, _ = strings.Cut(e.Message, ": ")
+			t.Log(e.Message, e.Elapsed)
+		}
+	}
+	testenv.Output(t, "tar", "-C", dir, "--no-same-owner", "-xf", filepath.Join(out, "source-riscv64.tar"), "bin")
+	tryApplets(t, emulator, filepath.Join(dir, "bin", "busybox"), "riscv64")
+	t.Run("moved", func(t *testing.T) { tryMoved(t, emulator, compiler) })
+}
+
+// tryMoved compiles with a compiler that was copied to another place.
+func tryMoved(t *testing.T, emulator, compiler string) {
+	dir := filepath.Join(t.TempDir(), "cross")
+	if err := os.CopyFS(dir, os.DirFS(filepath.Dir(filepath.Dir(compiler)))); err != nil {
+		t.Fatal(err)
+	}
+	gcc := filepath.Join(dir, "bin", filepath.Base(compiler))
+	source := filepath.Join(dir, "hello.c")
+	text := "#include <stdio.h>\n#include <math.h>\n#include <linux/version.h>\n" +
+		"int main(int argc, char **argv) { return printf(\"%.3f %d\\n\", sqrt(argc + 1), LINUX_VERSION_CODE >> 16) < 0; }\n"
+	if err := os.WriteFile(source, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if sysroot := testenv.Output(t, gcc, "-print-sysroot"); !strings.HasPrefix(sysroot, dir) && !strings.HasPrefix(filepath.Clean(strings.TrimSpace(sysroot)), dir) {
+		t.Errorf("its sysroot is %s", sysroot)
+	}
+	for _, option := range []string{"-static", "-fno-pie"} {
+		program := filepath.Join(dir, "hello"+option)
+		testenv.Output(t, gcc, option, "-O2", "-o", program, source, "-lm")
+		got := testenv.Output(t, emulator, "-L", filepath.Join(dir, "riscv64-linux-musl", "sysroot"), program)
+		if got != "1.414 6\n" {
+			t.Errorf("%s: it prints %q", option, got)
+		}
+	}
+	if err := findText(dir, filepath.Dir(filepath.Dir(compiler)), os.TempDir()); err != nil {
+		t.Error(err)
+	}
+}
+
+// findText returns an error that names a file of a tree that holds one of the
+// texts.
+func findText(dir string, texts ...string) error {
+	return filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() || strings.HasPrefix(d.Name(), "hello") {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		for _, text := range texts {
+			if strings.Contains(string(data), text+"/") {
+				err = errors.Join(err, fmt.Errorf("%s holds %s", path, text))
+			}
+		}
+		return err
+	})
+}
