@@ -188,6 +188,9 @@ func (f *Found) checkProtocol() error {
 	who, remedy := "The plugin is older.", "Install a newer version of the plugin."
 	if slices.Max(theirs) > slices.Max(ours) {
 		who, remedy = "mkmini is older.", "Install a newer mkmini, or an older version of the plugin."
+		if needs := f.Manifest.Mkmini; needs != "" {
+			remedy = "Install mkmini " + needs + " or newer, or an older version of the plugin."
+		}
 	}
 	return f.fail("speaks another protocol",
 		fmt.Sprintf("%s version %s speaks %s of the plugin protocol, and mkmini speaks %s. %s",

@@ -26,9 +26,16 @@ type Options struct {
 	Builtins []string
 	// Self is the absolute path of the mkmini binary, which serves them.
 	Self string
+	// Overrides are executables, of any name, or folders with plugins, that
+	// are used in place of all others, by a plugin's name. They are for those
+	// who write a plugin.
+	Overrides map[string]string
 	// Dirs are the folders with plugins, which come before the built-in
 	// ones. They need not exist.
 	Dirs []string
+	// Pins are what plugins other than the built-in ones and overrides have to
+	// be, by name. A plugin that is something else is not run.
+	Pins map[string]Pin
 	// Path says to look in the folders of the variable PATH too, last.
 	Path bool
 	// CacheDir is where descriptions of plugins are kept. It is made when

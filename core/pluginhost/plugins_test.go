@@ -114,7 +114,7 @@ var behaviours = map[string]func(args []string) int{
 	"sick":    func([]string) int { fmt.Fprintln(os.Stderr, "libfoo.so is missing"); return 127 },
 	"slow":    func([]string) int { time.Sleep(time.Hour); return 0 },
 	"host":    func([]string) int { return hostProgram() },
-	"future":  printsManifest(func(m *sdk.Manifest) { m.Protocols = []int{2, 3} }),
+	"future":  printsManifest(func(m *sdk.Manifest) { m.Protocols, m.Mkmini = []int{2, 3}, "0.9.0" }),
 	"past":    printsManifest(func(m *sdk.Manifest) { m.Protocols = []int{0} }),
 	"other":   printsManifest(func(m *sdk.Manifest) { m.Name = "somebody" }),
 	"trailer": func(args []string) int { printsManifest(func(*sdk.Manifest) {})(args); fmt.Println("done"); return 0 },

@@ -55,7 +55,7 @@ func ServeArgs(p Plugin, args []string) int {
 
 // Manifest returns what `describe` prints.
 func (p Plugin) Manifest(ctx context.Context) (Manifest, error) {
-	m := Manifest{Name: p.Name, Version: p.Version, Protocols: ProtocolVersions(), Abilities: p.abilities()}
+	m := Manifest{Name: p.Name, Version: p.Version, Protocols: ProtocolVersions(), Mkmini: FirstMkmini, Abilities: p.abilities()}
 	if p.Toolchain == nil && p.Exporter == nil {
 		return m, errors.New("describe plugin " + p.Name + ": it has neither a toolchain nor an exporter")
 	}
