@@ -34,7 +34,7 @@ func (a *app) load(ctx context.Context, host *pluginhost.Host, file *config.Docu
 			}
 			return nil, at(err, ref.Range)
 		}
-		s.plugins[ref.Name] = plan.Plugin{Digest: found.Digest, Exporter: found.Manifest.Exporter}
+		s.plugins[ref.Name] = plan.Plugin{Digest: found.Digest, Exporter: found.Manifest.Exporter, Abilities: found.Manifest.Abilities}
 		if info := found.Manifest.Toolchain; info != nil {
 			catalog.Toolchains[ref.Name] = *info
 		}

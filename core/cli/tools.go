@@ -56,6 +56,9 @@ func (a *app) system(ctx context.Context, sink event.Sink) (*tools, *system, err
 	if err != nil {
 		return nil, nil, errors.Join(err, t.host.Close())
 	}
+	if err := t.builder.Validate(ctx, t.job(s)); err != nil {
+		return nil, nil, errors.Join(err, t.host.Close())
+	}
 	return t, s, nil
 }
 
