@@ -23,6 +23,7 @@ import (
 	"github.com/mkmini/mkmini/core/toolchain"
 	"github.com/mkmini/mkmini/core/toolchain/deb"
 	"github.com/mkmini/mkmini/core/ui"
+	"github.com/mkmini/mkmini/plugins/sdk"
 )
 
 // epochDefault is the time in artifacts when SOURCE_DATE_EPOCH doesn't give
@@ -167,8 +168,12 @@ func (a *app) host(st *store.Store, dir string, logger *slog.Logger) (*pluginhos
 	if data := dataDir(); data != "" {
 		dirs = append(dirs, filepath.Join(data, "mkmini", "plugins"))
 	}
+	attached, err := sdk.ParseReattach(os.Getenv("MKMINI_REATTACH_PLUGINS"))
+	if err != nil {
+		return nil, &usageError{fmt.Sprintf("MKMINI_REATTACH_PLUGINS: %s", err)}
+	}
 	return pluginhost.New(pluginhost.Options{
-		Builtins: a.Builtins, Self: self, Dirs: dirs, Path: true, CacheDir: st.Sub("plugins"), Logger: logger,
+		Attached: attached, Builtins: a.Builtins, Self: self, Dirs: dirs, Path: true, CacheDir: st.Sub("plugins"), Logger: logger,
 	}), nil
 }
 

@@ -40,6 +40,8 @@ type Found struct {
 	Digest string
 	// Manifest is what it says about itself, checked.
 	Manifest sdk.Manifest
+	// Attached is where it runs already; nil if it is started.
+	Attached *sdk.Reattach
 }
 
 // where names a plugin's place in a sentence.
@@ -67,11 +69,13 @@ func (h *Host) Find(ctx context.Context, name string) (*Found, error) {
 	if found != nil {
 		return found, nil
 	}
-	found, err := h.locate(name)
-	if err != nil {
-		return nil, err
+	found, err := h.attached(ctx, name)
+	if found == nil && err == nil {
+		if found, err = h.locate(name); err == nil {
+			err = h.examine(ctx, found)
+		}
 	}
-	if err := h.examine(ctx, found); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	if err := found.checkProtocol(); err != nil {

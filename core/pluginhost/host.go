@@ -44,6 +44,9 @@ type Options struct {
 	// Logger gets at debug level what plugins write to standard error. It
 	// may be nil.
 	Logger *slog.Logger
+	// Attached are plugins that run already, by name: they are called in
+	// place of any other of that name, and not stopped.
+	Attached map[string]sdk.Reattach
 	// StartTimeout bounds the start of a plugin, 10 seconds if 0.
 	StartTimeout time.Duration
 	// Env are further variables "NAME=value" for plugins, which get none of

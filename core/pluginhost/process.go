@@ -79,6 +79,9 @@ func (h *Host) newProcess(f *Found) *process {
 			return p.program, nil
 		},
 	}
+	if f.Attached != nil {
+		p.config = p.attach()
+	}
 	return p
 }
 
@@ -95,6 +98,11 @@ func socketBase() string {
 // launch starts the process and connects to it.
 func (p *process) launch() {
 	defer close(p.ready)
+	if p.found.Attached != nil {
+		p.client = plugin.NewClient(p.config)
+		p.err = p.explainAttach(p.connect())
+		return
+	}
 	if p.err = p.verify(); p.err != nil {
 		return
 	}
