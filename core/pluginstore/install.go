@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/mkmini/mkmini/core/fault"
@@ -42,7 +43,7 @@ func (s *Store) Install(ctx context.Context, req Request, rel *Release, dir stri
 		return nil, notWritable(req, dir, err)
 	}
 	defer os.RemoveAll(work)
-	path, err := s.unpack(ctx, req, archive, work)
+	path, err := s.unpack(ctx, req, rel, archive, work)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +128,7 @@ func workDir(dir string) (string, error) {
 const workPrefix = ".new-"
 
 // unpack takes the executable out of an archive and returns its path.
-func (s *Store) unpack(ctx context.Context, req Request, archive, work string) (string, error) {
+func (s *Store) unpack(ctx context.Context, req Request, rel *Release, archive, work string) (string, error) {
 	refuse := func(detail string, err error) error {
 		return fail(req.Name, "is in an archive that can't be used", detail,
 			fmt.Sprintf("Tell whoever makes the plugin: an archive holds one executable %s%s and no links. `mkmini plugin pack` makes one.", Prefix, req.Name), err)
@@ -143,7 +144,7 @@ func (s *Store) unpack(ctx context.Context, req Request, archive, work string) (
 			return "", err
 		}
 		detail, _ := inner(err)
-		return "", refuse(detail, err)
+		return "", refuse(strings.ReplaceAll(detail, archive, rel.archive.String()), err)
 	case left.String() != "":
 		return "", refuse("It holds "+left.String()+".", nil)
 	}

@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"archive/zip"
 	"bytes"
-	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,6 +17,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/hashicorp/go-version"
+	"github.com/klauspost/compress/gzip"
 
 	"github.com/mkmini/mkmini/core/source/oci"
 	"github.com/mkmini/mkmini/core/store"
