@@ -37,7 +37,7 @@ export "rootfs" { format = "cpio" }
 		t.Fatal(err)
 	}
 	c := command{
-		args: []string{"-c", "letter.hcl"}, dir: dir,
+		args: []string{"-c", "letter.hcl", "--plugins-from-path"}, dir: dir,
 		env: []string{"MKMINI_STORE=" + filepath.Join(dir, "store"), "PATH=" + bin + ":" + os.Getenv("PATH")},
 	}
 	first := c.events(t)

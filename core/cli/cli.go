@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mkmini/mkmini/core/config/lockfile"
 	"github.com/mkmini/mkmini/core/config/settings"
 )
 
@@ -79,6 +80,10 @@ type app struct {
 	// settings are the user's, once configure has read them.
 	settings   settings.Settings
 	configured bool
+	// locked is the lock, once it was read. With relock, what it pins of
+	// plugins that no release pins is about to be replaced.
+	locked *lockfile.File
+	relock bool
 	// releases give back stores that are in use.
 	releases []func()
 }
@@ -94,6 +99,7 @@ type flags struct {
 	jobs      int
 	offline   bool
 	locked    bool
+	fromPath  bool
 	json      bool
 	plain     bool
 	keepGoing bool
@@ -127,7 +133,7 @@ it as docker and OCI images, archives and initramfs: the same bytes each time.
 	a.configFlags(root)
 	a.buildFlags(root)
 	root.AddCommand(a.buildCommand(), a.planCommand(), a.validateCommand(), a.fmtCommand(), a.versionCommand(),
-		a.lockCommand(), a.fetchCommand(), a.gcCommand())
+		a.lockCommand(), a.fetchCommand(), a.gcCommand(), a.initCommand())
 	root.AddCommand(a.archCommand(), a.doctorCommand(), a.toolchainCommand(), a.pluginCommand())
 	return root
 }
@@ -141,6 +147,7 @@ func (a *app) configFlags(cmd *cobra.Command) {
 	f.StringArrayVar(&a.flags.varFiles, "var-file", nil, "read variables from `FILE` (repeatable)")
 	_ = cmd.MarkFlagFilename("config", "hcl")
 	_ = cmd.MarkFlagFilename("var-file", "hcl")
+	a.fromPathFlag(cmd)
 	f.CountVarP(&a.flags.verbose, "verbose", "v", "say more; -vv says all")
 }
 
@@ -164,6 +171,11 @@ func (a *app) placeFlags(cmd *cobra.Command) {
 	f.VarPF(toggle{&a.flags.offline, &a.flags.offlineGiven}, "offline", "", "fetch nothing: use what the store and the configuration have").NoOptDefVal = "true"
 	f.BoolVar(&a.flags.plain, "plain", false, "write plain lines, also on a terminal")
 	_ = cmd.MarkFlagDirname("store")
+}
+
+// fromPathFlag is the flag of commands that look for plugins.
+func (a *app) fromPathFlag(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&a.flags.fromPath, "plugins-from-path", false, "look for plugins in the folders of PATH too, last")
 }
 
 func (a *app) lockedFlag(cmd *cobra.Command) {

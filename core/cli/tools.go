@@ -23,7 +23,6 @@ import (
 	"github.com/mkmini/mkmini/core/toolchain"
 	"github.com/mkmini/mkmini/core/toolchain/deb"
 	"github.com/mkmini/mkmini/core/ui"
-	"github.com/mkmini/mkmini/plugins/sdk"
 )
 
 // epochDefault is the time in artifacts when SOURCE_DATE_EPOCH doesn't give
@@ -77,7 +76,11 @@ func (a *app) tools(ctx context.Context, file *config.Document, sink event.Sink)
 		return nil, fmt.Errorf("find the output folder: %w", err)
 	}
 	logger := a.logger(sink)
-	host, err := a.host(st, file.Dir(), logger)
+	lock, err := a.loadLock()
+	if err != nil {
+		return nil, err
+	}
+	host, err := a.pinnedHost(st, file.Dir(), logger, a.pins(lock, file.Required()))
 	if err != nil {
 		return nil, err
 	}
@@ -155,26 +158,6 @@ func (a *app) openStore() (*store.Store, error) {
 		}
 	}
 	return st, nil
-}
-
-// host knows the plugins: the configuration's folder, the user's, and those
-// that mkmini itself serves.
-func (a *app) host(st *store.Store, dir string, logger *slog.Logger) (*pluginhost.Host, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("find mkmini's own executable: %w", err)
-	}
-	dirs := []string{filepath.Join(dir, ".mkmini", "plugins")}
-	if data := dataDir(); data != "" {
-		dirs = append(dirs, filepath.Join(data, "mkmini", "plugins"))
-	}
-	attached, err := sdk.ParseReattach(os.Getenv("MKMINI_REATTACH_PLUGINS"))
-	if err != nil {
-		return nil, &usageError{fmt.Sprintf("MKMINI_REATTACH_PLUGINS: %s", err)}
-	}
-	return pluginhost.New(pluginhost.Options{
-		Attached: attached, Builtins: a.Builtins, Self: self, Dirs: dirs, Path: true, CacheDir: st.Sub("plugins"), Logger: logger,
-	}), nil
 }
 
 // selfDigest returns the digest of mkmini itself, as the one who serves the

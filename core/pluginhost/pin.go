@@ -1,6 +1,7 @@
 package pluginhost
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 
@@ -26,7 +27,7 @@ type Pin struct {
 // another one.
 func (h *Host) checkPin(f *Found) error {
 	pin, ok := h.opts.Pins[f.Name]
-	if !ok || f.Override || pin.Digest == f.Digest {
+	if !ok || f.Override || f.Attached != nil || pin.Digest == f.Digest {
 		return nil
 	}
 	locked := pin.Digest
@@ -108,4 +109,33 @@ func (h *Host) Candidates(name string) []string {
 		}
 	}
 	return all
+}
+
+// FindFile examines an executable, whatever it is called and whoever may
+// write to it, as its maker does before it is installed. Its protocol may be
+// one that mkmini does not speak.
+func (h *Host) FindFile(ctx context.Context, path string) (*Found, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	f := &Found{Name: filepath.Base(path), Path: path, Override: true}
+	if _, err := os.Stat(path); err != nil {
+		return nil, f.fail("can't be read", sentence(err), "Correct the path.", err)
+	}
+	if err := h.examine(ctx, f); err != nil {
+		return nil, err
+	}
+	if nameSyntax.MatchString(f.Manifest.Name) {
+		f.Name = f.Manifest.Name
+	}
+	return f, f.checkManifest()
+}
+
+// Overrides says whether something is used in place of a plugin, whatever is
+// installed and locked.
+func (h *Host) Overrides(name string) bool {
+	_, overridden := h.opts.Overrides[name]
+	_, attached := h.opts.Attached[name]
+	return overridden || attached
 }

@@ -62,7 +62,7 @@ func (s *Store) Resolve(ctx context.Context, req Request) (*Release, error) {
 // say enough.
 func (s *Store) known(req Request) *Release {
 	l := req.Locked
-	if l == nil || req.Upgrade || s.SignatureRequired && !slices.Contains(slices.Collect(maps.Values(s.Keys)), l.Key) {
+	if l == nil || req.Upgrade || req.Listed || s.SignatureRequired && !slices.Contains(slices.Collect(maps.Values(s.Keys)), l.Key) {
 		return nil
 	}
 	rel := &Release{

@@ -45,6 +45,8 @@ type Request struct {
 	Version string
 	// Locked is what the lock pins; nil if it pins nothing.
 	Locked *Locked
+	// Listed asks for a release whose list of hashes is read anew.
+	Listed bool
 	// Upgrade looks for a newer version than the locked one.
 	Upgrade bool
 }
@@ -99,6 +101,17 @@ type Release struct {
 	// release that is known from the lock.
 	sums, signature []byte
 	manifest        string
+}
+
+// Platforms returns the platforms that the release has archives for, sorted.
+func (r *Release) Platforms() []string {
+	var archives []Archive
+	for name := range r.Archives {
+		if a, err := ParseName(name); err == nil {
+			archives = append(archives, a)
+		}
+	}
+	return platforms(archives)
 }
 
 // platforms returns what archives are for, sorted.
