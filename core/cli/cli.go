@@ -55,7 +55,7 @@ func Run(ctx context.Context, p Program, args []string) int {
 
 // silent says that an error has been told already.
 func silent(err error) bool {
-	return errors.Is(err, errUnusable) || errors.Is(err, errUnhealthy)
+	return errors.Is(err, errUnusable) || errors.Is(err, errUnhealthy) || errors.Is(err, errBroken)
 }
 
 // exitCode classifies how a command ended.
