@@ -23,19 +23,23 @@ var (
 )
 
 // can says whether the plugin has an ability.
-func (p *process) can(ability string) bool {
-	return slices.Contains(p.found.Manifest.Abilities, ability)
+func (f *Found) can(ability string) bool {
+	return slices.Contains(f.Manifest.Abilities, ability)
 }
 
 // Patches implements sdk.Patcher.
-func (t *toolchain) Patches(ctx context.Context, req sdk.PatchesRequest) (sdk.PatchesResult, error) {
-	patcher, ok := t.process.toolchain.(sdk.Patcher)
-	if !ok || !t.can(sdk.AbilityPatches) {
-		return sdk.PatchesResult{}, nil
+func (t *toolchain) Patches(ctx context.Context, req sdk.PatchesRequest) (result sdk.PatchesResult, err error) {
+	if !(*client)(t).plugin().can(sdk.AbilityPatches) {
+		return result, nil
 	}
-	result, err := patcher.Patches(ctx, req)
+	err = t.call(ctx, "patches", []string{req.OutDir}, nil, func(ctx context.Context, plugin sdk.Toolchain, _ sdk.Progress) (err error) {
+		if patcher, ok := plugin.(sdk.Patcher); ok {
+			result, err = patcher.Patches(ctx, req)
+		}
+		return err
+	})
 	if err != nil {
-		return sdk.PatchesResult{}, t.explain(ctx, "patches", err)
+		return sdk.PatchesResult{}, err
 	}
 	return result, t.answer("patches", checkPatches(req.OutDir, result))
 }
@@ -55,14 +59,18 @@ func checkPatches(outDir string, r sdk.PatchesResult) error {
 }
 
 // Emulator implements sdk.EmulatorFinder.
-func (t *toolchain) Emulator(ctx context.Context, req sdk.EmulatorRequest) (sdk.EmulatorResult, error) {
-	finder, ok := t.process.toolchain.(sdk.EmulatorFinder)
-	if !ok || !t.can(sdk.AbilityEmulator) {
-		return sdk.EmulatorResult{}, nil
+func (t *toolchain) Emulator(ctx context.Context, req sdk.EmulatorRequest) (result sdk.EmulatorResult, err error) {
+	if !(*client)(t).plugin().can(sdk.AbilityEmulator) {
+		return result, nil
 	}
-	result, err := finder.Emulator(ctx, req)
+	err = t.call(ctx, "emulator", nil, nil, func(ctx context.Context, plugin sdk.Toolchain, _ sdk.Progress) (err error) {
+		if finder, ok := plugin.(sdk.EmulatorFinder); ok {
+			result, err = finder.Emulator(ctx, req)
+		}
+		return err
+	})
 	if err != nil {
-		return sdk.EmulatorResult{}, t.explain(ctx, "emulator", err)
+		return sdk.EmulatorResult{}, err
 	}
 	return result, t.answer("emulator", checkEmulator(result))
 }
@@ -90,13 +98,19 @@ func checkEmulator(r sdk.EmulatorResult) error {
 // Boot implements sdk.Booter. Without the ability it returns what the
 // description says.
 func (t *toolchain) Boot(ctx context.Context, req sdk.BootRequest) (*sdk.Boot, error) {
-	booter, ok := t.process.toolchain.(sdk.Booter)
-	if !ok || !t.can(sdk.AbilityBoot) {
-		return t.found.Manifest.Toolchain.Boot, nil
+	f := (*client)(t).plugin()
+	boot := f.Manifest.Toolchain.Boot
+	if !f.can(sdk.AbilityBoot) {
+		return boot, nil
 	}
-	boot, err := booter.Boot(ctx, req)
+	err := t.call(ctx, "boot", nil, nil, func(ctx context.Context, plugin sdk.Toolchain, _ sdk.Progress) (err error) {
+		if booter, ok := plugin.(sdk.Booter); ok {
+			boot, err = booter.Boot(ctx, req)
+		}
+		return err
+	})
 	if err != nil {
-		return nil, t.explain(ctx, "boot", err)
+		return nil, err
 	}
 	if boot != nil && (boot.System == "" || boot.Console == "") {
 		return nil, t.answer("boot", errors.New("it names no system or no console"))
@@ -106,18 +120,27 @@ func (t *toolchain) Boot(ctx context.Context, req sdk.BootRequest) (*sdk.Boot, e
 
 // Validate implements sdk.Validator.
 func (t *toolchain) Validate(ctx context.Context, req sdk.ValidateRequest) error {
-	return t.validate(ctx, t.process.toolchain, req)
+	if !(*client)(t).plugin().can(sdk.AbilityValidate) {
+		return nil
+	}
+	return t.call(ctx, "validate", nil, nil, func(ctx context.Context, plugin sdk.Toolchain, _ sdk.Progress) error {
+		return validate(ctx, plugin, req)
+	})
 }
 
 // Validate implements sdk.Validator.
 func (e *exporter) Validate(ctx context.Context, req sdk.ValidateRequest) error {
-	return e.validate(ctx, e.process.exporter, req)
-}
-
-func (p *process) validate(ctx context.Context, part any, req sdk.ValidateRequest) error {
-	validator, ok := part.(sdk.Validator)
-	if !ok || !p.can(sdk.AbilityValidate) {
+	if !(*client)(e).plugin().can(sdk.AbilityValidate) {
 		return nil
 	}
-	return p.explain(ctx, "validate", validator.Validate(ctx, req))
+	return e.call(ctx, "validate", nil, nil, func(ctx context.Context, plugin sdk.Exporter, _ sdk.Progress) error {
+		return validate(ctx, plugin, req)
+	})
+}
+
+func validate(ctx context.Context, part any, req sdk.ValidateRequest) error {
+	if validator, ok := part.(sdk.Validator); ok {
+		return validator.Validate(ctx, req)
+	}
+	return nil
 }

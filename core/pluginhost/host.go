@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/mkmini/mkmini/core/fault"
+	"github.com/mkmini/mkmini/core/sandbox"
 	"github.com/mkmini/mkmini/plugins/sdk"
 )
 
@@ -49,8 +50,19 @@ type Options struct {
 	Attached map[string]sdk.Reattach
 	// StartTimeout bounds the start of a plugin, 10 seconds if 0.
 	StartTimeout time.Duration
+	// Heartbeat is how long a plugin may be without any answer during a call,
+	// 30 seconds if 0, and Silence how long a call may go on without a report
+	// of progress, 30 minutes if 0. A plugin that takes longer is ended.
+	Heartbeat, Silence time.Duration
+	// Memory is how many bytes of data each process of a plugin may have, 0
+	// for any number.
+	Memory uint64
+	// Sandbox confines plugins to the folders of their calls; nil doesn't. If
+	// it confines files, each call that has folders gets a process of its
+	// own.
+	Sandbox *sandbox.Sandbox
 	// Env are further variables "NAME=value" for plugins, which get none of
-	// mkmini's own but PATH, HOME, USER and TMPDIR.
+	// mkmini's own but PATH, HOME and USER. TMPDIR is a folder of their own.
 	Env []string
 }
 
@@ -72,6 +84,8 @@ type Host struct {
 // New returns a host that has not started anything.
 func New(opts Options) *Host {
 	opts.StartTimeout = cmp.Or(opts.StartTimeout, defaultStartTimeout)
+	opts.Heartbeat = cmp.Or(opts.Heartbeat, defaultHeartbeat)
+	opts.Silence = cmp.Or(opts.Silence, defaultSilence)
 	opts.Dirs = slices.Clone(opts.Dirs)
 	for i, dir := range opts.Dirs {
 		// Plugins run in another working folder.
@@ -92,7 +106,7 @@ func New(opts Options) *Host {
 }
 
 // Toolchain returns the toolchain of the named plugin, started if it isn't
-// running.
+// running; in a sandbox it is started when a call needs it.
 //
 // Errors of its calls are [sdk.Diagnostics], the context's error, or a
 // [fault.Error] that explains what went wrong with the plugin.
@@ -104,11 +118,8 @@ func (h *Host) Toolchain(ctx context.Context, name string) (sdk.Toolchain, error
 	if found.Manifest.Toolchain == nil {
 		return nil, found.lacks(sdk.KindToolchain, sdk.KindExporter)
 	}
-	p, err := h.process(ctx, found)
-	if err != nil {
-		return nil, err
-	}
-	return &toolchain{process: p}, nil
+	c, err := h.client(ctx, found)
+	return (*toolchain)(c), err
 }
 
 // Exporter returns the exporter of the named plugin, like Toolchain.
@@ -120,11 +131,8 @@ func (h *Host) Exporter(ctx context.Context, name string) (sdk.Exporter, error) 
 	if found.Manifest.Exporter == nil {
 		return nil, found.lacks(sdk.KindExporter, sdk.KindToolchain)
 	}
-	p, err := h.process(ctx, found)
-	if err != nil {
-		return nil, err
-	}
-	return &exporter{process: p}, nil
+	c, err := h.client(ctx, found)
+	return (*exporter)(c), err
 }
 
 // lacks explains that a plugin is of another kind.
@@ -168,6 +176,7 @@ func (h *Host) launched(found *Found) (*process, error) {
 		return p, nil
 	}
 	p := h.newProcess(found)
+	p.program.limits.box = h.opts.Sandbox
 	h.current[found.Name] = p
 	h.all = append(h.all, p)
 	go p.launch()

@@ -285,7 +285,7 @@ func TestOwns(t *testing.T) {
 	defer func() { _ = stranger.Process.Kill(); _ = stranger.Wait() }()
 	type answer struct {
 		mine, other, parent bool
-		signal                  error
+		signal              error
 	}
 	done := make(chan answer)
 	go func() {
