@@ -78,9 +78,9 @@ func (s strays) recent(pid int) bool {
 	if err != nil {
 		return false
 	}
-	// The fields after the name, from the third.
+	// The fields after the name: the third of all comes first.
 	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-	const state, start = 3 - 3, 22 - 3
+	const state, start = 0, 22 - 3
 	if len(fields) <= start || fields[state][0] == 'Z' || fields[state][0] == 'X' {
 		return false
 	}
