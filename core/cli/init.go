@@ -125,7 +125,7 @@ func (a *app) init(ctx context.Context, upgrade bool) error {
 
 // saveLock writes the lock and says so, unless it must not change.
 func (a *app) saveLock(lock *lockfile.File) error {
-	if a.flags.locked {
+	if a.flags.locked || lock.Source == nil && len(lock.Entries) == 0 {
 		return nil
 	}
 	wrote, err := lock.Save()
@@ -149,9 +149,9 @@ func (a *app) request(lock *lockfile.File, p config.RequiredPlugin, upgrade bool
 		return req, nil
 	}
 	// Another source may have the same release: its hashes say so.
-	if v := e.Values["version"]; p.Version != "" && !pluginstore.Accepts(p.Version, v) {
+	if reason, flags := unmet(p, e); flags != "" {
 		return req, &fault.Error{
-			Summary: fmt.Sprintf("Plugin %q is locked to something else", p.Name), Detail: unmet(p, e), Remedy: a.initRemedy(" --upgrade"), Usage: true,
+			Summary: fmt.Sprintf("Plugin %q is locked to something else", p.Name), Detail: reason, Remedy: a.initRemedy(flags), Usage: true,
 		}
 	}
 	return req, nil

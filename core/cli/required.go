@@ -67,8 +67,8 @@ func (a *app) checkRequired(host *pluginhost.Host, file *config.Document, name s
 	if !ok {
 		return fail("is not installed", fmt.Sprintf("The configuration requires it, and %s does not say which release is used.", lock.Path), a.initRemedy(""))
 	}
-	if reason := unmet(p, e); reason != "" {
-		return fail("is locked to something else", reason, a.initRemedy(" --upgrade"))
+	if reason, flags := unmet(p, e); reason != "" {
+		return fail("is locked to something else", reason, a.initRemedy(flags))
 	}
 	if found := host.Candidates(name); len(found) == 0 || found[0] == "" {
 		return fail("is not installed", fmt.Sprintf("The configuration requires it, and version %s, which %s pins, is in none of the folders of plugins.", e.Values["version"], lock.Path), a.initRemedy(""))
@@ -76,17 +76,17 @@ func (a *app) checkRequired(host *pluginhost.Host, file *config.Document, name s
 	return nil
 }
 
-// unmet says why what the lock pins is not what the configuration requires;
-// it is empty if it is.
-func unmet(p config.RequiredPlugin, e lockfile.Entry) string {
+// unmet says why what the lock pins is not what the configuration requires,
+// and the flags of init that change that; it is empty if it is.
+func unmet(p config.RequiredPlugin, e lockfile.Entry) (reason, flags string) {
 	v := e.Values["version"]
 	switch {
 	case p.Version != "" && !pluginstore.Accepts(p.Version, v):
-		return fmt.Sprintf("The configuration requires version %s, and the lock pins %s.", p.Version, v)
+		return fmt.Sprintf("The configuration requires version %s, and the lock pins %s.", p.Version, v), " --upgrade"
 	case p.Written != e.Values["source"]:
-		return fmt.Sprintf("The configuration takes it from %s, and the lock pins a release of %s.", p.Written, e.Values["source"])
+		return fmt.Sprintf("The configuration takes it from %s, and the lock pins a release of %s.", p.Written, e.Values["source"]), ""
 	}
-	return ""
+	return "", ""
 }
 
 // lockedRelease returns what the lock pins of a plugin; nil if nothing.

@@ -11,10 +11,17 @@ import (
 
 var hexSum = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
+// note says why a version will not do.
+type note struct {
+	text string
+	// protocol says that it is for another mkmini.
+	protocol bool
+}
+
 // choose returns the newest release among files that will do, and why newer
 // ones will not. It is nil if none will. A version that will do but has no
 // archive for the platform is an error: an older one would be a surprise.
-func (s *Store) choose(ctx context.Context, req Request, o origin, files map[string]string) (*Release, []string, error) {
+func (s *Store) choose(ctx context.Context, req Request, o origin, files map[string]string) (*Release, []note, error) {
 	only := ""
 	if single, ok := o.(*one); ok {
 		only = single.name
@@ -37,21 +44,21 @@ func (s *Store) choose(ctx context.Context, req Request, o origin, files map[str
 			versions = map[string][]Archive{a.Version: versions[a.Version]}
 		}
 	}
-	var notes []string
+	var notes []note
 	for _, v := range slices.SortedFunc(maps.Keys(versions), newer) {
 		if !req.accepts(v) {
-			notes = append(notes, v+" does not meet what is required")
+			notes = append(notes, note{text: v + " does not meet what is required"})
 			continue
 		}
-		rel, note, err := s.version(ctx, req, o, v, versions[v], files)
+		rel, why, err := s.version(ctx, req, o, v, versions[v], files)
 		if rel != nil || err != nil {
 			return rel, notes, err
 		}
-		notes = append(notes, note)
+		notes = append(notes, note{why, true})
 	}
 	if len(versions) == 0 && len(others) > 0 {
 		slices.Sort(others)
-		notes = append(notes, "there are releases of "+strings.Join(slices.Compact(others), ", "))
+		notes = append(notes, note{text: "there are releases of " + strings.Join(slices.Compact(others), ", ")})
 	}
 	return nil, notes, nil
 }

@@ -3,6 +3,7 @@ package pluginstore
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/mkmini/mkmini/core/fault"
@@ -21,6 +22,10 @@ func inner(err error) (string, []string) {
 	var f *fault.Error
 	if errors.As(err, &f) {
 		return f.Detail, f.Excerpt
+	}
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return sentence(p.Path + ": " + p.Err.Error()), nil
 	}
 	return sentence(err.Error()), nil
 }

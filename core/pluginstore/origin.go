@@ -93,10 +93,18 @@ func (u *unlisted) listing(ctx context.Context) (sums, signature []byte, err err
 		}
 	}
 	if len(all) == 0 {
-		return nil, nil, fmt.Errorf("it has no %s and no archive called %sNAME_vVERSION_pPROTOCOL_OS_ARCH.tar.gz: %w", SumsName, Prefix, fs.ErrNotExist)
+		return nil, nil, absentError(fmt.Sprintf("it has no %s and no archive called %sNAME_vVERSION_pPROTOCOL_OS_ARCH.tar.gz", SumsName, Prefix))
 	}
 	return FormatSums(all), nil, nil
 }
+
+// absentError says that what is looked for is not there.
+type absentError string
+
+func (e absentError) Error() string { return string(e) }
+
+// Is makes it fs.ErrNotExist.
+func (e absentError) Is(target error) bool { return target == fs.ErrNotExist }
 
 // repository is an artifact in a registry.
 type repository struct {

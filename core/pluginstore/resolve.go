@@ -34,7 +34,7 @@ func (s *Store) Resolve(ctx context.Context, req Request) (*Release, error) {
 	if rel := s.known(req); rel != nil {
 		return rel, nil
 	}
-	var noted []string
+	var noted []note
 	if s.Mirror != "" {
 		inMirror := req
 		inMirror.Source = s.Mirror
@@ -105,8 +105,8 @@ func (s *Store) direct(req Request, a Archive) origin {
 
 // search returns the newest release in origins that will do; nil, with the
 // reasons, if there is none.
-func (s *Store) search(ctx context.Context, req Request, origins []origin) (*Release, []string, error) {
-	var notes []string
+func (s *Store) search(ctx context.Context, req Request, origins []origin) (*Release, []note, error) {
+	var notes []note
 	for _, o := range origins {
 		sums, signature, err := o.listing(ctx)
 		if err != nil {
@@ -134,7 +134,11 @@ func (s *Store) search(ctx context.Context, req Request, origins []origin) (*Rel
 		if who.key == "" {
 			rel.Unverified = who.id
 		}
-		rel.PassedOver = notes
+		for _, n := range notes {
+			if n.protocol {
+				rel.PassedOver = append(rel.PassedOver, n.text)
+			}
+		}
 		return rel, nil, s.finish(ctx, req, rel, files)
 	}
 	return nil, notes, nil
@@ -283,7 +287,7 @@ func lower(s string) string {
 }
 
 // none explains that no release will do.
-func none(req Request, notes []string) error {
+func none(req Request, notes []note) error {
 	want := "any version"
 	if req.Version != "" {
 		want = req.Version
@@ -292,6 +296,16 @@ func none(req Request, notes []string) error {
 		want = "version " + req.Locked.Version + ", which the lock pins"
 	}
 	detail := fmt.Sprintf("%s has no release of it for %s.", req.Source, want)
-	return fail(req.Name, "has no release that will do", detail,
-		"Correct version in required_plugins, or the source; `mkmini init --upgrade` looks for newer versions than the lock pins.", nil, notes...)
+	remedy := "Correct version in required_plugins, or the source."
+	if req.Locked != nil && !req.Upgrade {
+		remedy += " `mkmini init --upgrade` looks for others than the lock pins."
+	}
+	var lines []string
+	for _, n := range notes {
+		lines = append(lines, n.text)
+		if n.protocol {
+			remedy = "Use the mkmini that it needs, or require another version."
+		}
+	}
+	return fail(req.Name, "has no release that will do", detail, remedy, nil, lines...)
 }
