@@ -100,6 +100,7 @@ type flags struct {
 	offline   bool
 	locked    bool
 	fromPath  bool
+	noSandbox bool
 	json      bool
 	plain     bool
 	keepGoing bool
@@ -148,6 +149,7 @@ func (a *app) configFlags(cmd *cobra.Command) {
 	_ = cmd.MarkFlagFilename("config", "hcl")
 	_ = cmd.MarkFlagFilename("var-file", "hcl")
 	a.fromPathFlag(cmd)
+	a.sandboxFlag(cmd)
 	f.CountVarP(&a.flags.verbose, "verbose", "v", "say more; -vv says all")
 }
 

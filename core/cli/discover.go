@@ -109,10 +109,14 @@ func (a *app) pinnedHost(st *store.Store, dir string, logger *slog.Logger, pins 
 	if err != nil {
 		return nil, &usageError{fmt.Sprintf("MKMINI_REATTACH_PLUGINS: %s", err)}
 	}
-	return pluginhost.New(pluginhost.Options{
+	opts := pluginhost.Options{
 		Attached: attached, Builtins: a.Builtins, Self: self, Overrides: overrides, Dirs: dirs, Pins: pins,
 		Path: a.flags.fromPath || a.settings.Plugins.FromPath, CacheDir: st.Sub("plugins"), Logger: logger,
-	}), nil
+	}
+	if err := a.limit(&opts); err != nil {
+		return nil, err
+	}
+	return pluginhost.New(opts), nil
 }
 
 // warnOverride says that a plugin is not the one that is installed.

@@ -88,11 +88,17 @@ func (h *Host) hire(found *Found, folders []string) (*process, error) {
 	if h.closed {
 		return nil, errClosed
 	}
+	h.tell()
 	p := h.newProcess(found)
 	p.program.limits.box, p.program.limits.folders = h.opts.Sandbox, folders
 	h.all = append(h.all, p)
 	go p.launch()
 	return p, nil
+}
+
+// tell says once, before the first plugin is started, what confines it.
+func (h *Host) tell() {
+	h.told.Do(func() { h.logger.Info("plugins are confined: " + h.opts.Sandbox.String()) })
 }
 
 // dismiss stops a process. One that doesn't end stays known to Close.

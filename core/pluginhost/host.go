@@ -73,6 +73,7 @@ type Host struct {
 	logger  *slog.Logger
 	digests digests
 
+	told   sync.Once
 	mu     sync.Mutex
 	closed bool
 	found  map[string]*Found
@@ -175,6 +176,7 @@ func (h *Host) launched(found *Found) (*process, error) {
 	if p := h.current[found.Name]; p != nil && !p.dead() {
 		return p, nil
 	}
+	h.tell()
 	p := h.newProcess(found)
 	p.program.limits.box = h.opts.Sandbox
 	h.current[found.Name] = p

@@ -3,12 +3,12 @@
 package sandbox
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os/exec"
 	"runtime"
 	"strings"
+	"time"
 )
 
 // ErrConfine is in the errors of programs that could not be confined.
@@ -17,6 +17,10 @@ var ErrConfine = errors.New("the sandbox can't be set up")
 // leastABI is the first version of Landlock that is of use: version 1 forbids
 // to move files from one folder to another.
 const leastABI = 2
+
+// trialLimit is how long it may take to find out whether bubblewrap works,
+// which takes some milliseconds.
+const trialLimit = 10 * time.Second
 
 // Sandbox is what confines programs on this machine. A nil one confines
 // nothing.
@@ -33,11 +37,11 @@ type Sandbox struct {
 // Detect returns the best that the machine has: Landlock and a filter of
 // system calls; else bubblewrap, where it is installed and works; else the
 // filter alone.
-func Detect(ctx context.Context) *Sandbox {
+func Detect() *Sandbox {
 	if s := Landlock(); s != nil {
 		return s
 	}
-	if s := Bubblewrap(ctx); s != nil {
+	if s := Bubblewrap(); s != nil {
 		return s
 	}
 	return &Sandbox{filter: hasFilter()}
@@ -54,13 +58,19 @@ func Landlock() *Sandbox {
 
 // Bubblewrap returns a sandbox of bubblewrap, or nil if it isn't there or may
 // not make namespaces.
-func Bubblewrap(ctx context.Context) *Sandbox {
+func Bubblewrap() *Sandbox {
 	path, err := exec.LookPath("bwrap")
 	if err != nil {
 		return nil
 	}
 	s := &Sandbox{bwrap: path}
-	if exec.CommandContext(ctx, path, append(s.arguments(nil), "true")...).Run() != nil {
+	trial := exec.Command(path, append(s.arguments(nil), "true")...)
+	if trial.Start() != nil {
+		return nil
+	}
+	timer := time.AfterFunc(trialLimit, func() { _ = trial.Process.Kill() })
+	defer timer.Stop()
+	if trial.Wait() != nil {
 		return nil
 	}
 	return s
@@ -75,7 +85,7 @@ func (s *Sandbox) Network() bool { return s != nil && (s.bwrap != "" || s.filter
 // String says what is in force.
 func (s *Sandbox) String() string {
 	if s == nil {
-		return "nothing: the sandbox is switched off"
+		return "by nothing, the sandbox is switched off"
 	}
 	if s.bwrap != "" {
 		return "files and network by " + s.bwrap

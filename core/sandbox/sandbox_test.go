@@ -112,7 +112,7 @@ func boxes(t *testing.T, test func(*testing.T, *sandbox.Sandbox)) {
 	})
 	t.Run("bwrap", func(t *testing.T) {
 		testenv.Tool(t, "bwrap", "bubblewrap")
-		box := sandbox.Bubblewrap(t.Context())
+		box := sandbox.Bubblewrap()
 		if box == nil {
 			t.Skip("bwrap may not make namespaces here")
 		}
@@ -242,7 +242,7 @@ func TestNetwork(t *testing.T) {
 
 // Neither are the threads bound that the sandbox isn't for.
 func TestOthersAreFree(t *testing.T) {
-	box := sandbox.Detect(t.Context())
+	box := sandbox.Detect()
 	t.Log(box)
 	for range 20 {
 		if err := attempt(t, box, nil, "write", filepath.Join(t.TempDir(), "new")); box.Files() == (err == nil) {
