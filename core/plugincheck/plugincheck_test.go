@@ -3,6 +3,7 @@ package plugincheck_test
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/mkmini/mkmini/core/plugincheck"
 	"github.com/mkmini/mkmini/core/pluginhost"
+	"github.com/mkmini/mkmini/core/testenv"
 	"github.com/mkmini/mkmini/plugins/sdk"
 )
 
@@ -155,4 +157,27 @@ func TestBadPlugins(t *testing.T) {
 			t.Errorf("there is no check %s:\n%s", test.check, show(results))
 		})
 	}
+}
+
+// TestRealToolchain has mkmini's own toolchain compile busybox, twice, and
+// stops it in the middle.
+func TestRealToolchain(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it compiles busybox")
+	}
+	testenv.Tool(t, "gcc", "gcc")
+	testenv.Tool(t, "make", "make")
+	gcc, err := exec.LookPath("gcc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source := filepath.Join(t.TempDir(), "busybox")
+	if err := os.Mkdir(source, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	testenv.Output(t, "tar", "-xf", testenv.BusyboxSource(t), "-C", source, "--strip-components=1")
+	results := run(t, "x86_64", plugincheck.Options{
+		CC: gcc, Source: source, Version: "1.35.0", Jobs: 2,
+	})
+	passes(t, results)
 }
