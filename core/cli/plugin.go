@@ -7,5 +7,5 @@ func (a *app) pluginCommand() *cobra.Command {
 	return group("plugin", "Find, examine and write plugins",
 		a.pluginCheckCommand(), a.pluginDocsCommand(),
 		a.pluginListCommand(), a.pluginDescribeCommand(), a.pluginInstallCommand(), a.pluginRemoveCommand(),
-		a.pluginLockCommand(), a.pluginMirrorCommand(), a.pluginPackCommand())
+		a.pluginLockCommand(), a.pluginMirrorCommand(), a.pluginPackCommand(), a.pluginNewCommand())
 }
