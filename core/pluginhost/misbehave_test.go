@@ -22,7 +22,7 @@ import (
 // call has a process of its own, and for those that share one.
 func inAndOut(t *testing.T, test func(*testing.T, *sandbox.Sandbox)) {
 	t.Run("in", func(t *testing.T) {
-		box := sandbox.Detect(t.Context())
+		box := sandbox.Detect()
 		t.Log(box)
 		test(t, box)
 	})
@@ -150,7 +150,7 @@ func TestStrays(t *testing.T) {
 // A call that was cancelled leaves nothing running, though the plugin takes no
 // notice and the host lives on.
 func TestDeafCallInSandbox(t *testing.T) {
-	box := sandbox.Detect(t.Context())
+	box := sandbox.Detect()
 	if !box.Files() {
 		t.Skip("calls share a process without a sandbox")
 	}

@@ -16,7 +16,7 @@ import (
 // needBox returns what confines files and network here.
 func needBox(t *testing.T) *sandbox.Sandbox {
 	t.Helper()
-	box := sandbox.Detect(t.Context())
+	box := sandbox.Detect()
 	if !box.Files() || !box.Network() {
 		testenv.Skip(t, "the kernel has no Landlock, and there is no bwrap that works (Debian package bubblewrap): %s", box)
 	}
