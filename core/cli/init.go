@@ -72,14 +72,19 @@ func (a *app) depot(ctx context.Context) (*depot, error) {
 		Fetcher: fetcher, Blobs: st.Sub("sources"), Platform: this, Protocols: sdk.ProtocolVersions(),
 		Registry: &oci.Reader{Fetcher: *fetcher, Platform: v1.Platform{OS: this.OS, Architecture: this.Arch}},
 		Mirror:   a.settings.Plugins.Mirror, Keys: a.settings.Plugins.Keys, SignatureRequired: a.settings.Plugins.SignatureRequired,
-		Describe: describer(logger), Logger: logger,
+		Describe: a.describer(logger), Logger: logger,
 	}}, nil
 }
 
-// describer has a plugin describe itself before it is in its place.
-func describer(logger *slog.Logger) func(context.Context, string, string) (sdk.Manifest, error) {
+// describer has a plugin describe itself before it is in its place, confined
+// like any other.
+func (a *app) describer(logger *slog.Logger) func(context.Context, string, string) (sdk.Manifest, error) {
 	return func(ctx context.Context, dir, name string) (m sdk.Manifest, err error) {
-		host := pluginhost.New(pluginhost.Options{Dirs: []string{dir}, Logger: logger})
+		opts := pluginhost.Options{Dirs: []string{dir}, Logger: logger}
+		if err := a.limit(&opts); err != nil {
+			return m, err
+		}
+		host := pluginhost.New(opts)
 		defer func() { err = errors.Join(err, host.Close()) }()
 		found, err := host.Find(ctx, name)
 		if err != nil {

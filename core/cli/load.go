@@ -32,7 +32,7 @@ func (a *app) load(ctx context.Context, host *pluginhost.Host, file *config.Docu
 		}
 		found, err := host.Find(ctx, ref.Name)
 		if err != nil {
-			if errors.Is(err, pluginhost.ErrNotFound) {
+			if errors.Is(err, pluginhost.ErrNotFound) && host.OnlyInPath(ref.Name) == "" {
 				continue // Decode says what is there instead
 			}
 			return nil, at(err, ref.Range)

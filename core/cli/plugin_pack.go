@@ -148,7 +148,11 @@ func (a *app) runnable(ctx context.Context, executables map[pluginstore.Platform
 		return "2" + p.String()
 	}
 	slices.SortFunc(order, func(x, y pluginstore.Platform) int { return strings.Compare(rank(x), rank(y)) })
-	host := pluginhost.New(pluginhost.Options{})
+	var opts pluginhost.Options
+	if err := a.limit(&opts); err != nil {
+		return m, err
+	}
+	host := pluginhost.New(opts)
 	defer func() { err = errors.Join(err, host.Close()) }()
 	var first error
 	for _, platform := range order {

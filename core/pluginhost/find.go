@@ -160,9 +160,10 @@ func (h *Host) pathDirs() []string {
 	return pathDirs()
 }
 
-// inPath returns where a plugin is in PATH, whether or not it is used there.
-func (h *Host) inPath(name string) string {
-	if !nameSyntax.MatchString(name) {
+// OnlyInPath returns where a plugin is in PATH, if it would not be used there;
+// else it is empty.
+func (h *Host) OnlyInPath(name string) string {
+	if h.opts.Path || !nameSyntax.MatchString(name) {
 		return ""
 	}
 	for _, dir := range pathDirs() {
@@ -188,7 +189,7 @@ func (h *Host) notFound(name, reason string) error {
 			places = append(places, "PATH")
 		}
 		reason = "There is no executable " + Prefix + name + " in " + strings.Join(places, ", ") + "."
-		if path := h.inPath(name); path != "" && !h.opts.Path {
+		if path := h.OnlyInPath(name); path != "" {
 			reason += " There is " + path + ", but PATH is searched only with --plugins-from-path or from_path in the settings."
 		}
 	}

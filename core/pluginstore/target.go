@@ -52,7 +52,7 @@ func TargetOf(path string) (Platform, error) {
 		return Platform{"linux", anyArch}, nil
 	}
 	if !bytes.HasPrefix(head, []byte(elf.ELFMAG)) {
-		return Platform{}, fmt.Errorf("%s is neither an ELF executable nor a script that begins with #!", path)
+		return Platform{}, fmt.Errorf("%s is neither an ELF executable nor a script that begins with a #! line", path)
 	}
 	m := machine{class: elf.Class(head[elf.EI_CLASS]), order: elf.Data(head[elf.EI_DATA])}
 	m.number = elf.Machine(uint16(head[18]) | uint16(head[19])<<8)
