@@ -70,7 +70,7 @@ var rules = []rule{
 		reason: "one pair of converters stands between Go and proto",
 	},
 	{
-		imports: []string{"core/testenv", "core/source/apt/apttest", "core/pluginhost/plugintest", "plugins/layer/layertest"},
+		imports: []string{"core/testenv", "core/source/apt/apttest", "core/pluginhost/plugintest", "plugins/layer/layertest", "plugins/sdk/sdktest"},
 		reason:  "it is for tests",
 	},
 	// Who sees which library.
@@ -86,6 +86,10 @@ var rules = []rule{
 	{
 		imports: []string{"github.com/mholt/archiver"}, allowed: []string{"core/source", "plugins/rootfs"},
 		reason: "it needs guards, which are there",
+	},
+	{
+		imports: []string{"github.com/bluekeyes/go-gitdiff"}, allowed: []string{"core/source/patch"},
+		reason: "a patch must not leave the source's folder, which is seen to there",
 	},
 	{
 		imports: []string{"github.com/spf13/cobra"}, allowed: []string{"core/cli"},

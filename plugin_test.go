@@ -26,7 +26,7 @@ func TestExternalPlugins(t *testing.T) {
 		}
 	}
 	plugintest.Build(t, "toolchain", plugins, "mkmini-plugin-paper")
-	plugintest.Build(t, "exporter", bin, "mkmini-plugin-listing")
+	plugintest.Build(t, "listing", bin, "mkmini-plugin-listing")
 	config := fmt.Sprintf(`name = "letter"
 toolchain "paper" { greeting = "dear" }
 busybox { file = %q }
@@ -37,7 +37,7 @@ export "rootfs" { format = "cpio" }
 		t.Fatal(err)
 	}
 	c := command{
-		args: []string{"-c", "letter.hcl"}, dir: dir,
+		args: []string{"-c", "letter.hcl", "--plugins-from-path"}, dir: dir,
 		env: []string{"MKMINI_STORE=" + filepath.Join(dir, "store"), "PATH=" + bin + ":" + os.Getenv("PATH")},
 	}
 	first := c.events(t)
@@ -55,6 +55,68 @@ export "rootfs" { format = "cpio" }
 	}
 
 	// They count for the cache like built-in ones.
+	c.change = withoutProcesses
+	if ran, _ := steps(c.events(t)); len(ran) > 0 {
+		t.Errorf("ran %q although nothing changed", ran)
+	}
+}
+
+// TestPluginAbilities builds with a toolchain that can do all there is beside,
+// and looks for what each ability led to.
+func TestPluginAbilities(t *testing.T) {
+	t.Parallel()
+	testenv.Tool(t, "gcc", "gcc")
+	dir := t.TempDir()
+	plugins := filepath.Join(dir, ".mkmini", "plugins")
+	if err := os.MkdirAll(plugins, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	plugintest.Build(t, "abilities", plugins, "mkmini-plugin-board")
+	write := func(memory int) {
+		t.Helper()
+		config := fmt.Sprintf("toolchain \"board\" {\n  memory = %d\n}\nbusybox { file = %q }\nexport \"rootfs\" { format = \"cpio\" }\n",
+			memory, testenv.BusyboxSource(t))
+		if err := os.WriteFile(filepath.Join(dir, "board.hcl"), []byte(config), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := command{dir: dir, env: []string{"MKMINI_STORE=" + filepath.Join(dir, "store")}}
+	call := func(code int, args ...string) result {
+		t.Helper()
+		c.args = args
+		r := c.run(t)
+		if r.code != code {
+			t.Fatalf("%q: exit code %d\n%s%s", args, r.code, r.stdout, r.stderr)
+		}
+		return r
+	}
+	has := func(text string, words ...string) {
+		t.Helper()
+		for _, word := range words {
+			if !strings.Contains(text, word) {
+				t.Errorf("%q is not in:\n%s", word, text)
+			}
+		}
+	}
+
+	write(4096)
+	has(call(2, "validate", "-c", "board.hcl").stderr, "Too much memory", "board.hcl line 2", "memory = 4096", `board = "large"`)
+	has(call(2, "plan", "-c", "board.hcl").stderr, "Too much memory")
+	write(32)
+	for range 2 {
+		// The second answer is a remembered one.
+		has(call(0, "validate", "-c", "board.hcl").stderr, "Little memory", "board.hcl")
+	}
+	write(512)
+	first := call(0, "-c", "board.hcl", "--plain")
+	// The patch made the program's text, the emulator ran it, and Boot made
+	// the command.
+	has(first.stderr, "BusyBox v1.35.0 for the board", "patch")
+	has(first.stdout, "qemu-system-board -M small -m 512")
+	has(call(0, "plan", "-c", "board.hcl", "-v").stdout, "patch", "runs under env")
+	has(call(0, "plugin", "docs", "board").stdout, "It patches the sources", "| `memory` | number | `256` |")
+
+	c.args = []string{"-c", "board.hcl"}
 	c.change = withoutProcesses
 	if ran, _ := steps(c.events(t)); len(ran) > 0 {
 		t.Errorf("ran %q although nothing changed", ran)

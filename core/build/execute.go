@@ -173,7 +173,7 @@ func (r *run) event(s plan.Step) event.Event {
 // make makes a step's result unless another process does at the same time.
 func (r *run) make(ctx context.Context, s plan.Step, c *course) (bool, error) {
 	work := map[plan.Kind]func(context.Context, plan.Step, string, *course) (any, error){
-		plan.Source: r.source, plan.Libc: r.libc, plan.Busybox: r.busybox, plan.Rootfs: r.rootfs, plan.Check: r.check, plan.Export: r.export,
+		plan.Source: r.source, plan.Patch: r.patch, plan.Libc: r.libc, plan.Busybox: r.busybox, plan.Rootfs: r.rootfs, plan.Check: r.check, plan.Export: r.export,
 	}[s.Kind]
 	if work == nil {
 		return false, fmt.Errorf("there is no way to do step %s", s.ID)

@@ -34,7 +34,7 @@ type shipped struct {
 // export has a plugin write its artifacts.
 func (r *run) export(ctx context.Context, s plan.Step, dir string, c *course) (any, error) {
 	e := r.job.Config.Exports[s.Export]
-	images, err := r.images(s)
+	images, err := r.images(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -69,17 +69,22 @@ func (r *run) export(ctx context.Context, s plan.Step, dir string, c *course) (a
 
 // images returns what an export step reads, in the order of the
 // configuration.
-func (r *run) images(s plan.Step) ([]sdk.Image, error) {
+func (r *run) images(ctx context.Context, s plan.Step) ([]sdk.Image, error) {
 	var images []sdk.Image
 	for _, id := range s.Needs {
 		need, _ := r.plan.Step(id)
-		info := r.job.Toolchains[r.job.Config.Targets[need.Target].Toolchain.Plugin]
+		target := r.job.Config.Targets[need.Target]
+		info := r.job.Toolchains[target.Toolchain.Plugin]
+		boot, err := r.boot(ctx, target, info)
+		if err != nil {
+			return nil, err
+		}
 		var l layer
 		if err := r.Store.Load(need.Key, &l); err != nil {
 			return nil, err
 		}
 		images = append(images, sdk.Image{
-			Arch: need.Arch, Platform: info.Platform, Boot: info.Boot,
+			Arch: need.Arch, Platform: info.Platform, Boot: boot,
 			Layer: filepath.Join(r.Store.Path(need.Key), layerName), Digest: l.Digest, Size: l.Size,
 		})
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/mkmini/mkmini/core/event"
 	"github.com/mkmini/mkmini/core/fault"
 	"github.com/mkmini/mkmini/core/plan"
+	"github.com/mkmini/mkmini/core/toolchain"
 	"github.com/mkmini/mkmini/plugins/sdk"
 )
 
@@ -71,7 +72,7 @@ func (r *run) withLibc(ctx context.Context, t config.Target, key string, plugin 
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return sdk.Compiler{}, err
 	}
-	c, err := plugin.Probe(ctx, sdk.ProbeRequest{
+	c, _, err := toolchain.Probe(ctx, plugin, sdk.ProbeRequest{
 		CC: c.CC, Prefix: c.Prefix, Attributes: t.Toolchain.Attributes, WorkDir: dir,
 		Libc: filepath.Join(r.Store.Path(key), outName, filepath.FromSlash(library.Dir)),
 	})
@@ -81,9 +82,11 @@ func (r *run) withLibc(ctx context.Context, t config.Target, key string, plugin 
 	return c, os.RemoveAll(dir)
 }
 
-// sourceDir returns the folder of the source that a step reads.
+// sourceDir returns the folder of the source that a step reads, patched if
+// the toolchain has patches.
 func (r *run) sourceDir(s plan.Step) string {
-	return filepath.Join(r.Store.Path(r.need(s, plan.Source)), treeName)
+	keys := append(r.needs(s, plan.Patch), r.needs(s, plan.Source)...)
+	return filepath.Join(r.Store.Path(keys[0]), treeName)
 }
 
 // factValue returns the value of a fact, empty if there is none.

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mkmini/mkmini/core/config"
+	"github.com/mkmini/mkmini/core/config/lockfile"
 	"github.com/mkmini/mkmini/core/config/settings"
 )
 
@@ -55,7 +56,7 @@ func Run(ctx context.Context, p Program, args []string) int {
 
 // silent says that an error has been told already.
 func silent(err error) bool {
-	return errors.Is(err, errUnusable) || errors.Is(err, errUnhealthy)
+	return errors.Is(err, errUnusable) || errors.Is(err, errUnhealthy) || errors.Is(err, errBroken)
 }
 
 // exitCode classifies how a command ended.
@@ -81,6 +82,10 @@ type app struct {
 	configured bool
 	// chosen are the places of compilers that the user chose, by toolchain.
 	chosen map[string][]config.From
+	// locked is the lock, once it was read. With relock, what it pins of
+	// plugins that no release pins is about to be replaced.
+	locked *lockfile.File
+	relock bool
 	// releases give back stores that are in use.
 	releases []func()
 }
@@ -96,6 +101,8 @@ type flags struct {
 	jobs      int
 	offline   bool
 	locked    bool
+	fromPath  bool
+	noSandbox bool
 	json      bool
 	plain     bool
 	keepGoing bool
@@ -129,7 +136,7 @@ it as docker and OCI images, archives and initramfs: the same bytes each time.
 	a.configFlags(root)
 	a.buildFlags(root)
 	root.AddCommand(a.buildCommand(), a.planCommand(), a.validateCommand(), a.fmtCommand(), a.versionCommand(),
-		a.lockCommand(), a.fetchCommand(), a.bundleCommand(), a.unbundleCommand(), a.gcCommand())
+		a.lockCommand(), a.initCommand(), a.fetchCommand(), a.bundleCommand(), a.unbundleCommand(), a.gcCommand())
 	root.AddCommand(a.archCommand(), a.doctorCommand(), a.toolchainCommand(), a.pluginCommand())
 	return root
 }
@@ -143,6 +150,8 @@ func (a *app) configFlags(cmd *cobra.Command) {
 	f.StringArrayVar(&a.flags.varFiles, "var-file", nil, "read variables from `FILE` (repeatable)")
 	_ = cmd.MarkFlagFilename("config", "hcl")
 	_ = cmd.MarkFlagFilename("var-file", "hcl")
+	a.fromPathFlag(cmd)
+	a.sandboxFlag(cmd)
 	f.CountVarP(&a.flags.verbose, "verbose", "v", "say more; -vv says all")
 }
 
@@ -166,6 +175,11 @@ func (a *app) placeFlags(cmd *cobra.Command) {
 	f.VarPF(toggle{&a.flags.offline, &a.flags.offlineGiven}, "offline", "", "fetch nothing: use what the store and the configuration have").NoOptDefVal = "true"
 	f.BoolVar(&a.flags.plain, "plain", false, "write plain lines, also on a terminal")
 	_ = cmd.MarkFlagDirname("store")
+}
+
+// fromPathFlag is the flag of commands that look for plugins.
+func (a *app) fromPathFlag(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&a.flags.fromPath, "plugins-from-path", false, "look for plugins in the folders of PATH too, last")
 }
 
 func (a *app) lockedFlag(cmd *cobra.Command) {

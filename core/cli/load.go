@@ -27,14 +27,20 @@ func (a *app) load(ctx context.Context, host *pluginhost.Host, file *config.Docu
 	catalog := config.Catalog{Toolchains: s.toolchains, Exporters: map[string]sdk.ExporterInfo{}}
 	toolchains, exporters := file.Plugins()
 	for _, ref := range slices.Concat(toolchains, exporters) {
+		if err := a.checkRequired(host, file, ref.Name); err != nil {
+			return nil, err
+		}
 		found, err := host.Find(ctx, ref.Name)
 		if err != nil {
-			if errors.Is(err, pluginhost.ErrNotFound) {
+			if errors.Is(err, pluginhost.ErrNotFound) && host.OnlyInPath(ref.Name) == "" {
 				continue // Decode says what is there instead
 			}
 			return nil, at(err, ref.Range)
 		}
-		s.plugins[ref.Name] = plan.Plugin{Digest: found.Digest, Exporter: found.Manifest.Exporter}
+		if _, known := s.plugins[ref.Name]; found.Override && !known {
+			a.warnOverride(found)
+		}
+		s.plugins[ref.Name] = plan.Plugin{Digest: found.Digest, Exporter: found.Manifest.Exporter, Abilities: found.Manifest.Abilities}
 		if info := found.Manifest.Toolchain; info != nil {
 			catalog.Toolchains[ref.Name] = *info
 		}

@@ -37,6 +37,7 @@ a build; busybox isn't compiled.`,
 
 // lock writes the lock.
 func (a *app) lock(ctx context.Context) (err error) {
+	a.relock = true
 	view := a.view()
 	defer func() { err = errors.Join(err, view.Close()) }()
 	t, s, err := a.system(ctx, view)
@@ -76,11 +77,15 @@ func hostPlatform() string { return runtime.GOOS + "/" + runtime.GOARCH }
 // loadLock reads the lock beside the configuration, and makes its text known
 // for messages.
 func (a *app) loadLock() (*lockfile.File, error) {
+	if a.locked != nil {
+		return a.locked, nil
+	}
 	file, diags := lockfile.Load(lockfile.Beside(a.flags.config))
 	a.show(file.Path, file.Source)
 	if diags.HasErrors() {
 		return nil, diags
 	}
+	a.locked = file
 	return file, nil
 }
 
@@ -99,13 +104,17 @@ func pinned(ctx context.Context, t *tools, s *system) ([]lockfile.Entry, error) 
 			})
 		}
 	}
+	required := map[string]bool{}
+	for _, p := range s.config.Required {
+		required[p.Name] = true
+	}
 	for name := range used(s.config) {
 		found, err := t.host.Find(ctx, name)
 		if err != nil {
 			return nil, err
 		}
-		if found.Builtin {
-			continue // it is mkmini itself
+		if found.Builtin || found.Override || required[name] {
+			continue // it is mkmini itself, or is pinned otherwise
 		}
 		entries = append(entries, lockfile.Entry{
 			Kind: lockfile.Plugin, Host: hostPlatform(), Name: name,

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/mkmini/mkmini/core/build"
-	"github.com/mkmini/mkmini/core/bundle"
 	"github.com/mkmini/mkmini/core/config"
 	"github.com/mkmini/mkmini/core/event"
 	"github.com/mkmini/mkmini/core/fault"
@@ -57,6 +56,9 @@ func (a *app) system(ctx context.Context, sink event.Sink) (*tools, *system, err
 	if err != nil {
 		return nil, nil, errors.Join(err, t.host.Close())
 	}
+	if err := t.builder.Validate(ctx, t.job(s)); err != nil {
+		return nil, nil, errors.Join(err, t.host.Close())
+	}
 	return t, s, nil
 }
 
@@ -74,7 +76,11 @@ func (a *app) tools(ctx context.Context, file *config.Document, sink event.Sink)
 		return nil, fmt.Errorf("find the output folder: %w", err)
 	}
 	logger := a.logger(sink)
-	host, err := a.host(st, file.Dir(), logger)
+	lock, err := a.loadLock()
+	if err != nil {
+		return nil, err
+	}
+	host, err := a.pinnedHost(st, file.Dir(), logger, a.pins(lock, file.Required()))
 	if err != nil {
 		return nil, err
 	}
@@ -163,23 +169,6 @@ func (a *app) openStore() (*store.Store, error) {
 		}
 	}
 	return st, nil
-}
-
-// host knows the plugins: the configuration's folder, the user's, those of
-// bundles, and those that mkmini itself serves.
-func (a *app) host(st *store.Store, dir string, logger *slog.Logger) (*pluginhost.Host, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("find mkmini's own executable: %w", err)
-	}
-	dirs := []string{filepath.Join(dir, ".mkmini", "plugins")}
-	if data := dataDir(); data != "" {
-		dirs = append(dirs, filepath.Join(data, "mkmini", "plugins"))
-	}
-	dirs = append(dirs, st.Sub(bundle.PluginDir))
-	return pluginhost.New(pluginhost.Options{
-		Builtins: a.Builtins, Self: self, Dirs: dirs, Path: true, CacheDir: st.Sub("plugins"), Logger: logger,
-	}), nil
 }
 
 // selfDigest returns the digest of mkmini itself, as the one who serves the

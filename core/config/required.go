@@ -112,12 +112,18 @@ func (d *Document) requiredPlugin(attr *hclsyntax.Attribute, sc *scope) (Require
 	}
 	if constraint.state == given {
 		p.Version = strings.TrimSpace(constraint.text())
-		if _, err := version.NewConstraint(p.Version); err != nil {
+		if !ValidConstraint(p.Version) {
 			diags = append(diags, constraint.problem("Invalid version constraint",
 				"%q names no versions. Write one such as \"1.2.0\", \">= 1.2, < 2\" or \"~> 1.2\", which is 1.2 or newer and older than 2.", constraint.text()))
 		}
 	}
 	return p, diags
+}
+
+// ValidConstraint says whether a text names versions: "1.2.0", "~> 1.2".
+func ValidConstraint(text string) bool {
+	_, err := version.NewConstraint(text)
+	return err == nil
 }
 
 // memberBody returns the members of an object as attributes.

@@ -22,6 +22,7 @@ type Kind string
 // The kinds of steps, in the way of the data.
 const (
 	Source    Kind = "source"
+	Patch     Kind = "patch"
 	Toolchain Kind = "toolchain"
 	Libc      Kind = "libc"
 	Busybox   Kind = "busybox"
@@ -40,7 +41,7 @@ type Step struct {
 	// Target is an index into Config.Targets, and Export one into
 	// Config.Exports; -1 where there is none.
 	Target, Export int
-	// Source is set for steps of that kind.
+	// Source is set for steps of that kind, and for patches of one.
 	Source *Tarball
 	// Needs are the IDs of the steps whose results it reads.
 	Needs []string
@@ -54,7 +55,7 @@ type Step struct {
 // Title names the step for people: "export docker", or "export rootfs (2)"
 // for the second export by that plugin.
 func (s Step) Title(c *config.Config) string {
-	if s.Kind == Source && s.Source.Name != release.Busybox().Name {
+	if s.Source != nil && s.Source.Name != release.Busybox().Name {
 		return string(s.Kind) + " " + s.Source.Name
 	}
 	if s.Kind != Export {
@@ -105,7 +106,12 @@ type Plugin struct {
 	// Digest is the "sha256:…" of its executable.
 	Digest   string
 	Exporter *sdk.ExporterInfo
+	// Abilities are the names of what it can do beside.
+	Abilities []string
 }
+
+// Can says whether a plugin has an ability.
+func (p Plugin) Can(ability string) bool { return slices.Contains(p.Abilities, ability) }
 
 // Plan is the steps of a configuration, each after those it needs.
 type Plan struct {
@@ -127,9 +133,11 @@ func Make(in Input) Plan {
 	m := maker{in: in, keys: map[string]string{}}
 	for i, t := range in.Config.Targets {
 		m.source(i, busyboxTarball(t.Busybox))
+		m.patch(i, t, busyboxTarball(t.Busybox))
 		m.toolchain(i, t)
 		if t.Musl != nil {
 			m.source(i, tarball(release.Musl(), *t.Musl))
+			m.patch(i, t, tarball(release.Musl(), *t.Musl))
 			m.libc(i, t)
 		}
 		m.busybox(i, t)
@@ -170,20 +178,54 @@ func (m *maker) source(i int, t Tarball) {
 	})
 }
 
+// patch adds the patched copy of a source, for a toolchain that has patches.
+func (m *maker) patch(i int, t config.Target, source Tarball) {
+	plugin := m.in.Plugins[t.Toolchain.Plugin]
+	if !plugin.Can(sdk.AbilityPatches) {
+		return
+	}
+	m.add(Step{
+		ID: patchID(t, source), Kind: Patch, Arch: t.Arch, Source: &source, Target: i, Export: -1,
+		Needs: []string{source.id()},
+		Parts: []Part{
+			{"the plugin " + t.Toolchain.Plugin, plugin.Digest},
+			{"the source", source.SHA256},
+			{"the program", source.Name},
+			{"version", source.Version},
+			{"the toolchain's attributes", string(t.Toolchain.Attributes)},
+			{"mkmini", m.in.Mkmini},
+		},
+	})
+}
+
+func patchID(t config.Target, source Tarball) string {
+	return fmt.Sprintf("%s/%s/%s", Patch, source.Name, t.Arch)
+}
+
+// sourceOf returns the step with the source that a target builds: patched, if
+// its toolchain has patches. A part of the key says which patches.
+func (m *maker) sourceOf(t config.Target, source Tarball) (id string, parts []Part) {
+	id = patchID(t, source)
+	if key, ok := m.keys[id]; ok {
+		return id, []Part{{"the patched source", key}}
+	}
+	return source.id(), nil
+}
+
 // libc adds the C library that a toolchain asks for. It has no time in it,
 // and nothing of busybox: systems that differ in these share it.
 func (m *maker) libc(i int, t config.Target) {
-	source := tarball(release.Musl(), *t.Musl).id()
+	source, patches := m.sourceOf(t, tarball(release.Musl(), *t.Musl))
 	m.add(Step{
 		ID: targetID(Libc, t), Kind: Libc, Arch: t.Arch, Target: i, Export: -1,
 		Needs: []string{source, targetID(Toolchain, t)},
-		Parts: []Part{
+		Parts: append([]Part{
 			{"the plugin " + t.Toolchain.Plugin, m.in.Plugins[t.Toolchain.Plugin].Digest},
 			{"the compiler", m.in.Compilers[t.Arch]},
 			{"the source", t.Musl.SHA256},
 			{"version", t.Musl.Version},
 			{"the toolchain's attributes", string(t.Toolchain.Attributes)},
-		},
+		}, patches...),
 	})
 }
 
@@ -228,7 +270,9 @@ func (m *maker) busybox(i int, t config.Target) {
 	if digest, ok := m.in.Configs[b.Config]; ok {
 		parts[4] = Part{"the file " + b.Config, digest}
 	}
-	needs := []string{busyboxTarball(b).id(), targetID(Toolchain, t)}
+	source, patches := m.sourceOf(t, busyboxTarball(b))
+	parts = append(parts, patches...)
+	needs := []string{source, targetID(Toolchain, t)}
 	if t.Musl != nil {
 		// Its key stands for the compiler together with it: a second
 		// fingerprint would say no more.

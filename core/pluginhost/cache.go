@@ -67,7 +67,7 @@ func (h *Host) examine(ctx context.Context, f *Found) error {
 	file := h.cacheFile(f)
 	if e := loadEntry(file); e != nil && e.Identity == id {
 		f.Digest, f.Manifest = e.Digest, e.Manifest
-		return nil
+		return h.checkPin(f)
 	}
 
 	began := time.Now()
@@ -76,6 +76,10 @@ func (h *Host) examine(ctx context.Context, f *Found) error {
 		return f.fail("can't be read", sentence(err), "Correct the permissions, or install the plugin again.", err)
 	}
 	f.Digest = "sha256:" + hex.EncodeToString(sum)
+	// It describes itself by being run.
+	if err := h.checkPin(f); err != nil {
+		return err
+	}
 	if f.Manifest, err = h.describe(ctx, f); err != nil {
 		return err
 	}

@@ -14,30 +14,50 @@ import (
 )
 
 // toolchain calls a plugin, explains failures and checks results.
-type toolchain struct{ *process }
+type toolchain client
 
 var _ sdk.Toolchain = (*toolchain)(nil)
 
+func (t *toolchain) call(ctx context.Context, name string, folders []string, progress sdk.Progress, do func(context.Context, sdk.Toolchain, sdk.Progress) error) error {
+	return (*client)(t).call(ctx, name, folders, progress, func(ctx context.Context, p *process, progress sdk.Progress) error {
+		return do(ctx, p.toolchain, progress)
+	})
+}
+
+func (t *toolchain) answer(call string, problem error) error {
+	return (*client)(t).plugin().answer(call, problem)
+}
+
 // Describe implements sdk.Toolchain.
-func (t *toolchain) Describe(ctx context.Context) (sdk.ToolchainInfo, error) {
-	info, err := t.process.toolchain.Describe(ctx)
-	return info, t.explain(ctx, "describe", err)
+func (t *toolchain) Describe(ctx context.Context) (info sdk.ToolchainInfo, err error) {
+	err = t.call(ctx, "describe", nil, nil, func(ctx context.Context, plugin sdk.Toolchain, _ sdk.Progress) (err error) {
+		info, err = plugin.Describe(ctx)
+		return err
+	})
+	return info, err
 }
 
 // Probe implements sdk.Toolchain.
-func (t *toolchain) Probe(ctx context.Context, req sdk.ProbeRequest) (sdk.Compiler, error) {
-	compiler, err := t.process.toolchain.Probe(ctx, req)
+func (t *toolchain) Probe(ctx context.Context, req sdk.ProbeRequest) (compiler sdk.Compiler, err error) {
+	err = t.call(ctx, "probe", []string{req.WorkDir}, nil, func(ctx context.Context, plugin sdk.Toolchain, _ sdk.Progress) (err error) {
+		compiler, err = plugin.Probe(ctx, req)
+		return err
+	})
 	if err != nil {
-		return compiler, t.explain(ctx, "probe", err)
+		return compiler, err
 	}
 	return compiler, t.answer("probe", checkCompiler(compiler))
 }
 
 // Build implements sdk.Toolchain.
-func (t *toolchain) Build(ctx context.Context, req sdk.BuildRequest, progress sdk.Progress) (sdk.BuildResult, error) {
-	result, err := t.process.toolchain.Build(ctx, req, progress)
+func (t *toolchain) Build(ctx context.Context, req sdk.BuildRequest, progress sdk.Progress) (result sdk.BuildResult, err error) {
+	folders := []string{req.WorkDir, req.OutDir}
+	err = t.call(ctx, "build", folders, progress, func(ctx context.Context, plugin sdk.Toolchain, progress sdk.Progress) (err error) {
+		result, err = plugin.Build(ctx, req, progress)
+		return err
+	})
 	if err != nil {
-		return result, t.explain(ctx, "build", err)
+		return result, err
 	}
 	return result, t.answer("build", checkBuild(req.OutDir, result))
 }
@@ -45,45 +65,66 @@ func (t *toolchain) Build(ctx context.Context, req sdk.BuildRequest, progress sd
 var _ sdk.LibcBuilder = (*toolchain)(nil)
 
 // BuildLibc implements sdk.LibcBuilder, for plugins that do.
-func (t *toolchain) BuildLibc(ctx context.Context, req sdk.LibcRequest, progress sdk.Progress) (sdk.LibcResult, error) {
-	builder, ok := t.process.toolchain.(sdk.LibcBuilder)
-	if !ok {
-		return sdk.LibcResult{}, t.answer("build libc", errors.New("it has no such call"))
-	}
-	result, err := builder.BuildLibc(ctx, req, progress)
-	if err != nil {
-		return result, t.explain(ctx, "build libc", err)
+func (t *toolchain) BuildLibc(ctx context.Context, req sdk.LibcRequest, progress sdk.Progress) (result sdk.LibcResult, err error) {
+	folders := []string{req.WorkDir, req.OutDir}
+	able := true
+	err = t.call(ctx, "build libc", folders, progress, func(ctx context.Context, plugin sdk.Toolchain, progress sdk.Progress) (err error) {
+		var builder sdk.LibcBuilder
+		if builder, able = plugin.(sdk.LibcBuilder); !able {
+			return nil
+		}
+		result, err = builder.BuildLibc(ctx, req, progress)
+		return err
+	})
+	switch {
+	case err != nil:
+		return result, err
+	case !able:
+		return result, t.answer("build libc", errors.New("it has no such call"))
 	}
 	return result, t.answer("build libc", checkLibc(req.OutDir, result))
 }
 
 // exporter calls a plugin, explains failures and checks results.
-type exporter struct{ *process }
+type exporter client
 
 var _ sdk.Exporter = (*exporter)(nil)
 
+func (e *exporter) call(ctx context.Context, name string, folders []string, progress sdk.Progress, do func(context.Context, sdk.Exporter, sdk.Progress) error) error {
+	return (*client)(e).call(ctx, name, folders, progress, func(ctx context.Context, p *process, progress sdk.Progress) error {
+		return do(ctx, p.exporter, progress)
+	})
+}
+
 // Describe implements sdk.Exporter.
-func (e *exporter) Describe(ctx context.Context) (sdk.ExporterInfo, error) {
-	info, err := e.process.exporter.Describe(ctx)
-	return info, e.explain(ctx, "describe", err)
+func (e *exporter) Describe(ctx context.Context) (info sdk.ExporterInfo, err error) {
+	err = e.call(ctx, "describe", nil, nil, func(ctx context.Context, plugin sdk.Exporter, _ sdk.Progress) (err error) {
+		info, err = plugin.Describe(ctx)
+		return err
+	})
+	return info, err
 }
 
 // Export implements sdk.Exporter.
-func (e *exporter) Export(ctx context.Context, req sdk.ExportRequest, progress sdk.Progress) (sdk.ExportResult, error) {
-	result, err := e.process.exporter.Export(ctx, req, progress)
+func (e *exporter) Export(ctx context.Context, req sdk.ExportRequest, progress sdk.Progress) (result sdk.ExportResult, err error) {
+	folders := []string{req.WorkDir, req.OutDir}
+	err = e.call(ctx, "export", folders, progress, func(ctx context.Context, plugin sdk.Exporter, progress sdk.Progress) (err error) {
+		result, err = plugin.Export(ctx, req, progress)
+		return err
+	})
 	if err != nil {
-		return result, e.explain(ctx, "export", err)
+		return result, err
 	}
-	return result, e.answer("export", checkExport(req, result))
+	return result, (*client)(e).plugin().answer("export", checkExport(req, result))
 }
 
 // answer reports a call that succeeded with a result that can't be true.
-func (p *process) answer(call string, problem error) error {
+func (f *Found) answer(call string, problem error) error {
 	if problem == nil {
 		return nil
 	}
-	return p.found.fail("gave a wrong answer",
-		fmt.Sprintf("%s says that the call %q succeeded, but %v.", p.found.where(), call, problem),
+	return f.fail("gave a wrong answer",
+		fmt.Sprintf("%s says that the call %q succeeded, but %v.", f.where(), call, problem),
 		"Report this to whoever makes the plugin.", problem)
 }
 

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mkmini/mkmini/core/sandbox"
 	"github.com/mkmini/mkmini/plugins/sdk"
 )
 
@@ -22,20 +23,28 @@ func (h *Host) describe(ctx context.Context, f *Found) (sdk.Manifest, error) {
 	var m sdk.Manifest
 	limited, cancel := context.WithTimeout(ctx, h.opts.StartTimeout)
 	defer cancel()
+	bounds := limits{box: h.opts.Sandbox}
+	var err error
+	if bounds.temp, err = os.MkdirTemp("", "mkmini-plugin"); err != nil {
+		return m, f.fail("can't be started", sentence(err), "Correct the folder for temporary files (TMPDIR).", err)
+	}
+	defer os.RemoveAll(bounds.temp)
 	cmd := sdk.Command(limited, f.Path, append(slices.Clone(f.Args), "describe")...)
-	cmd.Env = h.environment()
+	cmd.Env = h.environment(bounds.temp)
 	cmd.Dir = "/"
 	stdout := &head{limit: maxManifest}
 	stderr := &tail{}
 	lines := newLines(stderr.add)
 	cmd.Stdout, cmd.Stderr = stdout, lines
 
-	err := sdk.Run(cmd)
-	lines.flush()
 	command := strings.Join(append([]string{f.Path}, cmd.Args[1:]...), " ")
+	err = bounds.run(cmd)
+	lines.flush()
 	switch {
 	case ctx.Err() != nil:
 		return m, ctx.Err()
+	case errors.Is(err, sandbox.ErrConfine):
+		return m, f.unconfined(err)
 	case cmd.Process == nil:
 		detail, remedy := explainExec(f.Path, err)
 		return m, f.fail("can't be started", detail, remedy, err)
@@ -81,10 +90,10 @@ func parseManifest(b []byte) (m sdk.Manifest, err error) {
 }
 
 // environment returns the variables that all plugins get: none that could
-// change what a build makes.
-func (h *Host) environment() []string {
-	env := []string{"LANG=C", "LC_ALL=C", "TZ=UTC"}
-	for _, name := range []string{"PATH", "HOME", "USER", "TMPDIR"} {
+// change what a build makes. temp is the plugin's folder for temporary files.
+func (h *Host) environment(temp string) []string {
+	env := []string{"LANG=C", "LC_ALL=C", "TZ=UTC", "TMPDIR=" + temp}
+	for _, name := range []string{"PATH", "HOME", "USER"} {
 		if value, ok := os.LookupEnv(name); ok {
 			env = append(env, name+"="+value)
 		}

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/mkmini/mkmini/core/fault"
+	"github.com/mkmini/mkmini/core/sandbox"
 	"github.com/mkmini/mkmini/plugins/sdk"
 )
 
@@ -89,11 +90,20 @@ func stateText(state *os.ProcessState) string {
 	return fmt.Sprintf("exit status %d", state.ExitCode())
 }
 
+// unconfined explains that the sandbox can't be had.
+func (f *Found) unconfined(err error) error {
+	return f.fail("can't be confined", sentence(err),
+		"Run mkmini with --no-sandbox if you trust the plugin, and report this to the makers of mkmini.", err)
+}
+
 // explainStart says why a plugin could not be started.
 func (p *process) explainStart(err error, took time.Duration) error {
 	f, run := p.found, p.program
 	if errors.Is(err, errKilled) {
 		return errClosed
+	}
+	if errors.Is(err, sandbox.ErrConfine) {
+		return f.unconfined(err)
 	}
 	if run.pid == 0 {
 		detail, remedy := sentence(err), "Correct the folder for temporary files (TMPDIR)."
@@ -130,6 +140,9 @@ func (p *process) explain(ctx context.Context, call string, err error) error {
 	if errors.As(err, new(sdk.Diagnostics)) {
 		return err
 	}
+	if v := p.verdict.Load(); v != nil {
+		return p.found.fail(v.what, v.detail, v.remedy, err, printed(&head{}, p.program.stderr)...)
+	}
 	if ctx.Err() != nil {
 		if errors.Is(err, sdk.ErrStillRunning) {
 			// Asking it to end would take as long again, while it works in
@@ -140,8 +153,9 @@ func (p *process) explain(ctx context.Context, call string, err error) error {
 	}
 	state, transport := status.FromError(err)
 	if !transport {
-		return p.found.fail("failed to "+call, sentence(err),
-			"Look at what the plugin writes, with -vv, or report it to whoever makes the plugin.", err)
+		return p.found.fail("failed to "+call, sentence(err)+" This is what "+p.found.where()+" says.",
+			"Look at what the plugin writes, with -vv, or report it to whoever makes the plugin.", err,
+			printed(&head{}, p.program.stderr)...)
 	}
 	if p.stopping.Load() {
 		return errClosed
@@ -150,6 +164,10 @@ func (p *process) explain(ctx context.Context, call string, err error) error {
 	case codes.Unimplemented:
 		return p.found.fail("can't "+call, "The plugin "+p.found.where()+" does not have this call.",
 			"Install a newer version of the plugin.", err)
+	case codes.ResourceExhausted:
+		return p.found.fail("sends too much", fmt.Sprintf("%s failed in the call %q: a message may have %d MiB, and %s.",
+			p.found.Path, call, maxMessage>>20, state.Message()),
+			"Report this to whoever makes the plugin: what is large belongs into a file.", err, printed(&head{}, p.program.stderr)...)
 	case codes.Unavailable, codes.Canceled, codes.Unknown:
 		select {
 		case <-p.program.exited:
@@ -157,8 +175,8 @@ func (p *process) explain(ctx context.Context, call string, err error) error {
 		case <-time.After(exitGrace):
 		}
 	}
-	return p.found.fail("failed to "+call, fmt.Sprintf("The connection to %s failed: %s (%s).",
-		p.found.Path, state.Message(), state.Code()), "Try again with -vv and look at what the plugin writes.",
+	return p.found.fail("failed to "+call, fmt.Sprintf("The connection to %s failed in the call %q: %s (%s).",
+		p.found.Path, call, state.Message(), state.Code()), "Try again with -vv and look at what the plugin writes.",
 		err, printed(&head{}, p.program.stderr)...)
 }
 
@@ -172,8 +190,14 @@ func (p *process) explainCrash(call string, err error) error {
 	case run.wasKilled():
 		detail = fmt.Sprintf("%s was stopped in the call %q.", p.found.Path, call)
 		remedy = "Try again."
+	case wait.Signaled() && wait.Signal() == syscall.SIGKILL && memoryKills() > run.limits.kills:
+		detail += " The kernel ended a process for lack of memory meanwhile."
+		remedy = "Use fewer jobs (-j) or more memory. If it is the plugin that eats it, report this to whoever makes the plugin."
 	case wait.Signaled() && wait.Signal() == syscall.SIGKILL:
-		remedy = "Use fewer jobs (-j) or more memory, if dmesg says that the kernel killed it for lack of memory."
+		remedy = "Somebody ended it; try again. If it was the kernel for lack of memory, which dmesg tells, use fewer jobs (-j)."
+	case run.limits.memory > 0:
+		detail += fmt.Sprintf(" It may have %d MiB of memory.", run.limits.memory>>20)
+		remedy = "Allow more by memory in the settings or MKMINI_PLUGIN_MEMORY if that is not enough, or report this to whoever makes the plugin."
 	case wait.Signaled() && wait.Signal() == syscall.SIGTERM:
 		remedy = "Somebody ended it; try again."
 	}
@@ -193,6 +217,9 @@ func (f *Found) checkProtocol() error {
 	who, remedy := "The plugin is older.", "Install a newer version of the plugin."
 	if slices.Max(theirs) > slices.Max(ours) {
 		who, remedy = "mkmini is older.", "Install a newer mkmini, or an older version of the plugin."
+		if needs := f.Manifest.Mkmini; needs != "" {
+			remedy = "Install mkmini " + needs + " or newer, or an older version of the plugin."
+		}
 	}
 	return f.fail("speaks another protocol",
 		fmt.Sprintf("%s version %s speaks %s of the plugin protocol, and mkmini speaks %s. %s",

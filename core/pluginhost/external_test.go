@@ -48,7 +48,7 @@ func TestExternalToolchain(t *testing.T) {
 
 func TestExternalExporter(t *testing.T) {
 	dir := t.TempDir()
-	plugintest.Build(t, "exporter", dir, pluginhost.Prefix+"listing")
+	plugintest.Build(t, "listing", dir, pluginhost.Prefix+"listing")
 	host := newHost(t, pluginhost.Options{Dirs: []string{dir}})
 	exporter, err := host.Exporter(t.Context(), "listing")
 	if err != nil {

@@ -29,15 +29,24 @@ func (f *Found) checkFile() error {
 	if err != nil {
 		return f.fail("can't be read", sentence(err), "Correct the link, or remove it.", err)
 	}
-	for _, path := range []string{filepath.Dir(f.Path), filepath.Dir(real), real} {
-		if err := f.checkTrust(path, 0); err != nil {
-			return err
-		}
+	if err := f.checkTrust(real, 0); err != nil {
+		return err
 	}
-	// Who can rename a folder further up can replace all that is in it. Of a
-	// sticky one, such as /tmp, only the owner of what is in it can.
-	for _, path := range append(parents(filepath.Dir(f.Path)), parents(filepath.Dir(real))...) {
-		if err := f.checkTrust(path, fs.ModeSticky); err != nil {
+	if err := f.checkFolder(filepath.Dir(f.Path)); err != nil {
+		return err
+	}
+	return f.checkFolder(filepath.Dir(real))
+}
+
+// checkFolder refuses a folder that others can put a plugin into. Who can
+// rename a folder further up can replace all that is in it. Of a sticky one,
+// such as /tmp, only the owner of what is in it can.
+func (f *Found) checkFolder(dir string) error {
+	if err := f.checkTrust(dir, 0); err != nil {
+		return err
+	}
+	for _, up := range parents(dir) {
+		if err := f.checkTrust(up, fs.ModeSticky); err != nil {
 			return err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -33,10 +34,14 @@ type Found struct {
 	Args []string
 	// Builtin says that the executable is mkmini itself.
 	Builtin bool
+	// Override says that it is used in place of the one that is installed.
+	Override bool
 	// Digest is the executable's "sha256:…".
 	Digest string
 	// Manifest is what it says about itself, checked.
 	Manifest sdk.Manifest
+	// Attached is where it runs already; nil if it is started.
+	Attached *sdk.Reattach
 }
 
 // where names a plugin's place in a sentence.
@@ -50,8 +55,8 @@ func (f *Found) where() string {
 // Names may be used in file names and on command lines.
 var nameSyntax = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]{0,63}$`)
 
-// Find looks for a plugin in the folders, then among the built-in ones, then
-// in PATH. What it finds holds for the life of the host. The description of
+// Find looks for a plugin among the overrides, in the folders, then among the
+// built-in ones, then in PATH if that is wanted. What it finds holds for the life of the host. The description of
 // a plugin that was found before comes from the cache; otherwise the plugin
 // is run to describe itself.
 //
@@ -64,11 +69,13 @@ func (h *Host) Find(ctx context.Context, name string) (*Found, error) {
 	if found != nil {
 		return found, nil
 	}
-	found, err := h.locate(name)
-	if err != nil {
-		return nil, err
+	found, err := h.attached(ctx, name)
+	if found == nil && err == nil {
+		if found, err = h.locate(name); err == nil {
+			err = h.examine(ctx, found)
+		}
 	}
-	if err := h.examine(ctx, found); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	if err := found.checkProtocol(); err != nil {
@@ -90,6 +97,9 @@ func (h *Host) Find(ctx context.Context, name string) (*Found, error) {
 func (h *Host) locate(name string) (*Found, error) {
 	if !nameSyntax.MatchString(name) {
 		return nil, h.notFound(name, "A plugin's name has small letters, digits, dots, dashes and underscores only.")
+	}
+	if path, ok := h.opts.Overrides[name]; ok {
+		return h.override(name, path)
 	}
 	for _, dir := range h.opts.Dirs {
 		f := &Found{Name: name, Path: filepath.Join(dir, Prefix+name)}
@@ -125,6 +135,19 @@ func (h *Host) locate(name string) (*Found, error) {
 	return nil, h.notFound(name, "")
 }
 
+// override finds the executable that stands for a plugin.
+func (h *Host) override(name, path string) (*Found, error) {
+	f := &Found{Name: name, Path: path, Override: true}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		f.Path = filepath.Join(path, Prefix+name)
+	}
+	if _, err := os.Stat(f.Path); err != nil {
+		return nil, f.fail("is overridden by nothing", sentence(err),
+			"Build the plugin there, or take the override back: it is in MKMINI_PLUGIN_OVERRIDES or in the settings.", err)
+	}
+	return f, f.checkFile()
+}
+
 // isAbsent says that a file is not there, rather than that it can't be seen.
 func isAbsent(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
@@ -134,6 +157,25 @@ func (h *Host) pathDirs() []string {
 	if !h.opts.Path {
 		return nil
 	}
+	return pathDirs()
+}
+
+// OnlyInPath returns where a plugin is in PATH, if it would not be used there;
+// else it is empty.
+func (h *Host) OnlyInPath(name string) string {
+	if h.opts.Path || !nameSyntax.MatchString(name) {
+		return ""
+	}
+	for _, dir := range pathDirs() {
+		path := filepath.Join(dir, Prefix+name)
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+			return path
+		}
+	}
+	return ""
+}
+
+func pathDirs() []string {
 	// A relative folder would make a build depend on where it is started.
 	return slices.DeleteFunc(filepath.SplitList(os.Getenv("PATH")), func(dir string) bool {
 		return !filepath.IsAbs(dir)
@@ -147,6 +189,9 @@ func (h *Host) notFound(name, reason string) error {
 			places = append(places, "PATH")
 		}
 		reason = "There is no executable " + Prefix + name + " in " + strings.Join(places, ", ") + "."
+		if path := h.OnlyInPath(name); path != "" {
+			reason += " There is " + path + ", but PATH is searched only with --plugins-from-path or from_path in the settings."
+		}
 	}
 	return &fault.Error{
 		Summary: "Unknown plugin " + quote(name),
@@ -176,19 +221,27 @@ func (h *Host) Names(ctx context.Context, kind string) []string {
 // list returns the names of built-in plugins and of files that are called
 // like a plugin.
 func (h *Host) list() []string {
-	names := slices.Clone(h.opts.Builtins)
+	names := slices.AppendSeq(slices.Clone(h.opts.Builtins), maps.Keys(h.opts.Overrides))
 	for _, dir := range slices.Concat(h.opts.Dirs, h.pathDirs()) {
-		entries, err := os.ReadDir(dir)
-		if err != nil {
-			continue
-		}
-		for _, entry := range entries {
-			name, ok := strings.CutPrefix(entry.Name(), Prefix)
-			if ok && !entry.IsDir() && nameSyntax.MatchString(name) {
-				names = append(names, name)
-			}
-		}
+		names = append(names, namesIn(dir)...)
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// namesIn returns the names of files in a folder that are called like a
+// plugin, sorted.
+func namesIn(dir string) []string {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, entry := range entries {
+		name, ok := strings.CutPrefix(entry.Name(), Prefix)
+		if ok && !entry.IsDir() && nameSyntax.MatchString(name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }

@@ -25,9 +25,11 @@ func builtins(t *testing.T, name string) pluginhost.Options {
 func TestOrder(t *testing.T) {
 	opts := builtins(t, "good")
 	inFirst, inSecond := install(t, t.TempDir(), "good"), install(t, t.TempDir(), "good", "second")
-	inPath := install(t, t.TempDir(), "good", "second", "third")
+	inPath, inThird := install(t, t.TempDir(), "good", "second", "third"), install(t, t.TempDir(), "third")
 	t.Setenv("PATH", inPath+":relative:"+os.Getenv("PATH"))
 
+	inOver := install(t, t.TempDir(), "over", "second")
+	opts.Overrides = map[string]string{"over": filepath.Join(inOver, pluginhost.Prefix+"over"), "second": inOver}
 	tests := []struct {
 		name, plugin string
 		dirs         []string
@@ -35,10 +37,12 @@ func TestOrder(t *testing.T) {
 		want         string
 	}{
 		{"first folder", "good", []string{"/nonexistent", inFirst, inSecond}, true, inFirst},
-		{"second folder", "second", []string{inFirst, inSecond}, true, inSecond},
+		{"second folder", "third", []string{inFirst, inThird}, true, inThird},
 		{"built in", "good", nil, true, filepath.Dir(opts.Self)},
 		{"PATH", "third", []string{inFirst}, true, inPath},
 		{"not in PATH", "third", []string{inFirst}, false, ""},
+		{"override", "over", []string{inFirst}, true, inOver},
+		{"override by a folder", "second", []string{inSecond}, true, inOver},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -46,7 +50,7 @@ func TestOrder(t *testing.T) {
 			opts.Dirs, opts.Path = test.dirs, test.path
 			found, err := pluginhost.New(opts).Find(t.Context(), test.plugin)
 			if test.want == "" {
-				wantFault(t, err, `Unknown plugin "third"`)
+				wantFault(t, err, `Unknown plugin "third"`, filepath.Join(inPath, "mkmini-plugin-third"), "--plugins-from-path")
 				if !errors.Is(err, pluginhost.ErrNotFound) {
 					t.Error("the error is not ErrNotFound")
 				}
@@ -58,6 +62,9 @@ func TestOrder(t *testing.T) {
 			if got := filepath.Dir(found.Path); got != test.want {
 				t.Errorf("found in %s, want %s", got, test.want)
 			}
+			if over := strings.HasPrefix(test.name, "override"); found.Override != over {
+				t.Errorf("Override = %v", found.Override)
+			}
 			if builtin := test.name == "built in"; found.Builtin != builtin {
 				t.Errorf("Builtin = %v", found.Builtin)
 			} else if builtin && !cmp.Equal(found.Args, []string{"__serve", "good"}) {
@@ -67,6 +74,81 @@ func TestOrder(t *testing.T) {
 				t.Errorf("Digest = %q", found.Digest)
 			}
 		})
+	}
+}
+
+// TestPin finds what the lock names, and refuses the rest before it is run.
+func TestPin(t *testing.T) {
+	dir, runs := counted(t)
+	path := filepath.Join(dir, pluginhost.Prefix+"counted")
+	cache := t.TempDir()
+	time.Sleep(50 * time.Millisecond)
+	find := func(opts pluginhost.Options) (*pluginhost.Found, error) {
+		opts.CacheDir = cache
+		return pluginhost.New(opts).Find(t.Context(), "counted")
+	}
+	pin := func(digest string) map[string]pluginhost.Pin {
+		return map[string]pluginhost.Pin{"counted": {Digest: digest, Lock: "mkmini.lock.hcl", Remedy: "Run `mkmini init`."}}
+	}
+	refused := func(err error, digest, is string) {
+		t.Helper()
+		wantFault(t, err, `"counted" is not the one that the lock names`, path, "mkmini.lock.hcl", "in the lock: "+digest, "here:        "+is, "mkmini init")
+	}
+	dirs := []string{dir}
+	_, err := find(pluginhost.Options{Dirs: dirs, Pins: pin("sha256:0")})
+	if runs() != 0 {
+		t.Error("it was run")
+	}
+	found, ok := find(pluginhost.Options{Dirs: dirs})
+	if ok != nil {
+		t.Fatal(ok)
+	}
+	refused(err, "sha256:0", found.Digest)
+	// The description is known now, and says nothing about the lock.
+	_, err = find(pluginhost.Options{Dirs: dirs, Pins: pin("sha256:0")})
+	refused(err, "sha256:0", found.Digest)
+	_, err = find(pluginhost.Options{Dirs: dirs, Pins: pin("")})
+	refused(err, "none for this kind of machine", found.Digest)
+	for _, opts := range []pluginhost.Options{
+		{Dirs: dirs, Pins: pin(found.Digest)},
+		{Overrides: map[string]string{"counted": path}, Pins: pin("sha256:0")},
+	} {
+		if _, err := find(opts); err != nil {
+			t.Error(describeError(err))
+		}
+	}
+	built := builtins(t, "good")
+	built.Pins = map[string]pluginhost.Pin{"good": {Digest: "sha256:0", Lock: "l", Remedy: "r"}}
+	_, err = pluginhost.New(built).Find(t.Context(), "good")
+	wantFault(t, err, "is not the one that the lock names")
+}
+
+func TestOverrideOfNothing(t *testing.T) {
+	opts := builtins(t, "good")
+	opts.Overrides = map[string]string{"good": t.TempDir()}
+	_, err := pluginhost.New(opts).Find(t.Context(), "good")
+	wantFault(t, err, `"good" is overridden by nothing`, "MKMINI_PLUGIN_OVERRIDES")
+}
+
+func TestPlaces(t *testing.T) {
+	opts := builtins(t, "good")
+	first, open := install(t, t.TempDir(), "good", "first"), install(t, t.TempDir(), "second")
+	if err := os.Chmod(open, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	opts.Dirs = []string{first, "/nonexistent", open}
+	host := pluginhost.New(opts)
+	want := []pluginhost.Place{
+		{Path: first, Plugins: []string{"first", "good"}},
+		{Path: "/nonexistent", Absent: true},
+		{Path: open, Plugins: []string{"second"}, Refused: open + " has mode 0777; mkmini runs plugins only from where nobody but you and root can write."},
+		{Plugins: []string{"good"}},
+	}
+	if diff := cmp.Diff(want, host.Places()); diff != "" {
+		t.Errorf("places (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{filepath.Join(first, pluginhost.Prefix+"good"), ""}, host.Candidates("good")); diff != "" {
+		t.Errorf("candidates (-want +got):\n%s", diff)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/mkmini/mkmini/core/fault"
+	"github.com/mkmini/mkmini/core/sandbox"
 	"github.com/mkmini/mkmini/plugins/sdk"
 )
 
@@ -26,9 +27,16 @@ type Options struct {
 	Builtins []string
 	// Self is the absolute path of the mkmini binary, which serves them.
 	Self string
+	// Overrides are executables, of any name, or folders with plugins, that
+	// are used in place of all others, by a plugin's name. They are for those
+	// who write a plugin.
+	Overrides map[string]string
 	// Dirs are the folders with plugins, which come before the built-in
 	// ones. They need not exist.
 	Dirs []string
+	// Pins are what plugins other than the built-in ones and overrides have to
+	// be, by name. A plugin that is something else is not run.
+	Pins map[string]Pin
 	// Path says to look in the folders of the variable PATH too, last.
 	Path bool
 	// CacheDir is where descriptions of plugins are kept. It is made when
@@ -37,10 +45,24 @@ type Options struct {
 	// Logger gets at debug level what plugins write to standard error. It
 	// may be nil.
 	Logger *slog.Logger
+	// Attached are plugins that run already, by name: they are called in
+	// place of any other of that name, and not stopped.
+	Attached map[string]sdk.Reattach
 	// StartTimeout bounds the start of a plugin, 10 seconds if 0.
 	StartTimeout time.Duration
+	// Heartbeat is how long a plugin may be without any answer during a call,
+	// 30 seconds if 0, and Silence how long a call may go on without a report
+	// of progress, 30 minutes if 0. A plugin that takes longer is ended.
+	Heartbeat, Silence time.Duration
+	// Memory is how many bytes of data each process of a plugin may have, 0
+	// for any number.
+	Memory uint64
+	// Sandbox confines plugins to the folders of their calls; nil doesn't. If
+	// it confines files, each call that has folders gets a process of its
+	// own.
+	Sandbox *sandbox.Sandbox
 	// Env are further variables "NAME=value" for plugins, which get none of
-	// mkmini's own but PATH, HOME, USER and TMPDIR.
+	// mkmini's own but PATH, HOME and USER. TMPDIR is a folder of their own.
 	Env []string
 }
 
@@ -51,6 +73,7 @@ type Host struct {
 	logger  *slog.Logger
 	digests digests
 
+	told   sync.Once
 	mu     sync.Mutex
 	closed bool
 	found  map[string]*Found
@@ -62,6 +85,8 @@ type Host struct {
 // New returns a host that has not started anything.
 func New(opts Options) *Host {
 	opts.StartTimeout = cmp.Or(opts.StartTimeout, defaultStartTimeout)
+	opts.Heartbeat = cmp.Or(opts.Heartbeat, defaultHeartbeat)
+	opts.Silence = cmp.Or(opts.Silence, defaultSilence)
 	opts.Dirs = slices.Clone(opts.Dirs)
 	for i, dir := range opts.Dirs {
 		// Plugins run in another working folder.
@@ -82,7 +107,7 @@ func New(opts Options) *Host {
 }
 
 // Toolchain returns the toolchain of the named plugin, started if it isn't
-// running.
+// running; in a sandbox it is started when a call needs it.
 //
 // Errors of its calls are [sdk.Diagnostics], the context's error, or a
 // [fault.Error] that explains what went wrong with the plugin.
@@ -94,11 +119,8 @@ func (h *Host) Toolchain(ctx context.Context, name string) (sdk.Toolchain, error
 	if found.Manifest.Toolchain == nil {
 		return nil, found.lacks(sdk.KindToolchain, sdk.KindExporter)
 	}
-	p, err := h.process(ctx, found)
-	if err != nil {
-		return nil, err
-	}
-	return &toolchain{process: p}, nil
+	c, err := h.client(ctx, found)
+	return (*toolchain)(c), err
 }
 
 // Exporter returns the exporter of the named plugin, like Toolchain.
@@ -110,11 +132,8 @@ func (h *Host) Exporter(ctx context.Context, name string) (sdk.Exporter, error) 
 	if found.Manifest.Exporter == nil {
 		return nil, found.lacks(sdk.KindExporter, sdk.KindToolchain)
 	}
-	p, err := h.process(ctx, found)
-	if err != nil {
-		return nil, err
-	}
-	return &exporter{process: p}, nil
+	c, err := h.client(ctx, found)
+	return (*exporter)(c), err
 }
 
 // lacks explains that a plugin is of another kind.
@@ -157,7 +176,9 @@ func (h *Host) launched(found *Found) (*process, error) {
 	if p := h.current[found.Name]; p != nil && !p.dead() {
 		return p, nil
 	}
+	h.tell()
 	p := h.newProcess(found)
+	p.program.limits.box = h.opts.Sandbox
 	h.current[found.Name] = p
 	h.all = append(h.all, p)
 	go p.launch()

@@ -1,8 +1,10 @@
 package pluginhost_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/hashicorp/go-plugin"
 
 	"github.com/mkmini/mkmini/core/pluginhost"
 	"github.com/mkmini/mkmini/plugins/sdk"
@@ -77,21 +81,93 @@ var behaviours = map[string]func(args []string) int{
 			return reportPids(cmd, progress, (*exec.Cmd).Run)
 		}
 	}),
-	// litters leaves a process behind that holds its standard error.
 	"litters": serve(func(a *actor) {
 		a.work = func(_ context.Context, progress sdk.Progress) error {
-			cmd := exec.Command("sleep", "1000")
-			cmd.Stderr = os.NewFile(2, "stderr")
-			cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-			if err := cmd.Start(); err != nil {
+			if err := litter(progress); err != nil {
 				return err
 			}
-			progress(sdk.Report{Message: strconv.Itoa(cmd.Process.Pid)})
-			time.Sleep(200 * time.Millisecond)
 			os.Exit(9)
 			return nil
 		}
 	}),
+	"abandons": serve(func(a *actor) {
+		a.work = func(_ context.Context, progress sdk.Progress) error { return litter(progress) }
+	}),
+	"idles": serve(func(a *actor) {
+		a.work = func(context.Context, sdk.Progress) error {
+			fmt.Fprintln(os.Stderr, "thinking")
+			time.Sleep(time.Hour)
+			return nil
+		}
+	}),
+	"plods": serve(func(a *actor) {
+		a.work = func(_ context.Context, progress sdk.Progress) error {
+			for i := range 20 {
+				progress(sdk.Report{Phase: "plod", Done: i})
+				time.Sleep(100 * time.Millisecond)
+			}
+			return nil
+		}
+	}),
+	"eats": serve(func(a *actor) {
+		a.work = func(context.Context, sdk.Progress) error {
+			var all [][]byte
+			for {
+				all = append(all, bytes.Repeat([]byte{1}, 16<<20))
+				if len(all) > 1<<10 {
+					return fmt.Errorf("there was enough memory")
+				}
+			}
+		}
+	}),
+	"floods": serve(func(a *actor) {
+		a.work = func(context.Context, sdk.Progress) error {
+			line := append(bytes.Repeat([]byte("flood "), 100), '\n')
+			for range 40 << 20 / len(line) {
+				_, _ = os.Stderr.Write(line)
+				_, _ = os.Stdout.Write(line)
+			}
+			_, _ = os.Stderr.Write(bytes.Repeat([]byte{0xff}, 8<<20))
+			return nil
+		}
+	}),
+	"bloats": serve(func(a *actor) {
+		a.work = func(_ context.Context, progress sdk.Progress) error {
+			progress(sdk.Report{Message: strings.Repeat("x", 100<<20)})
+			time.Sleep(time.Hour)
+			return nil
+		}
+	}),
+	"swells": serve(func(a *actor) {
+		a.probe = func(context.Context) error { return errors.New(strings.Repeat("x", 100<<20)) }
+	}),
+	// reaches tries what TRY says, as a compile does, and reports what came of
+	// it.
+	"reaches": serve(func(a *actor) {
+		a.work = func(ctx context.Context, progress sdk.Progress) error {
+			out, err := sdk.Command(ctx, "sh", "-c", os.Getenv("TRY")).CombinedOutput()
+			progress(sdk.Report{Message: fmt.Sprint(err)})
+			fmt.Fprintf(os.Stderr, "%s", out)
+			return nil
+		}
+	}),
+	"marks": func(args []string) int {
+		if err := os.WriteFile(os.Getenv("TRY"), nil, 0o600); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return serve(func(*actor) {})(args)
+	},
+	// wrongcookie is a plugin of another program.
+	"wrongcookie": func(args []string) int {
+		if slices.Contains(args, "describe") {
+			return serve(func(*actor) {})(args)
+		}
+		handshake := sdk.Handshake()
+		handshake.MagicCookieValue = "somebody else's"
+		plugin.Serve(&plugin.ServeConfig{HandshakeConfig: handshake, GRPCServer: plugin.DefaultGRPCServer})
+		return 0
+	},
 	"freezes": serve(func(a *actor) {
 		a.work = func(context.Context, sdk.Progress) error {
 			err := syscall.Kill(os.Getpid(), syscall.SIGSTOP)
@@ -114,7 +190,7 @@ var behaviours = map[string]func(args []string) int{
 	"sick":    func([]string) int { fmt.Fprintln(os.Stderr, "libfoo.so is missing"); return 127 },
 	"slow":    func([]string) int { time.Sleep(time.Hour); return 0 },
 	"host":    func([]string) int { return hostProgram() },
-	"future":  printsManifest(func(m *sdk.Manifest) { m.Protocols = []int{2, 3} }),
+	"future":  printsManifest(func(m *sdk.Manifest) { m.Protocols, m.Mkmini = []int{2, 3}, "0.9.0" }),
 	"past":    printsManifest(func(m *sdk.Manifest) { m.Protocols = []int{0} }),
 	"other":   printsManifest(func(m *sdk.Manifest) { m.Name = "somebody" }),
 	"trailer": func(args []string) int { printsManifest(func(*sdk.Manifest) {})(args); fmt.Println("done"); return 0 },
@@ -243,6 +319,26 @@ func (a actorExporter) Export(_ context.Context, req sdk.ExportRequest, _ sdk.Pr
 		return sdk.ExportResult{}, err
 	}
 	return sdk.ExportResult{Artifacts: []sdk.Artifact{{Path: a.artifact, Format: "txt"}}}, nil
+}
+
+// litter leaves processes behind in sessions of their own: one that holds the
+// plugin's standard error, and one without the plugin's environment. It
+// returns when they have been reported.
+func litter(progress sdk.Progress) error {
+	var pids []string
+	for _, env := range [][]string{os.Environ(), {"X=1"}} {
+		cmd := exec.Command("/bin/sleep", "1000")
+		cmd.Env = env
+		cmd.Stderr = os.NewFile(2, "stderr")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+		if err := cmd.Start(); err != nil {
+			return err
+		}
+		pids = append(pids, strconv.Itoa(cmd.Process.Pid))
+	}
+	progress(sdk.Report{Message: strings.Join(pids, " ")})
+	time.Sleep(200 * time.Millisecond)
+	return nil
 }
 
 // reportPids runs a command that prints numbers of processes, and reports

@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-plugin"
 	"github.com/hashicorp/go-plugin/runner"
+	"google.golang.org/grpc"
 
 	"github.com/mkmini/mkmini/plugins/sdk"
 )
@@ -27,6 +28,10 @@ const (
 	killLimit = 5 * time.Second
 )
 
+// maxMessage is the largest message in bytes that we take from a plugin, as
+// large as those that plugins take from us. Files are never in messages.
+const maxMessage = 64 << 20
+
 // process is a plugin that was started.
 type process struct {
 	found   *Found
@@ -34,7 +39,9 @@ type process struct {
 	logger  *slog.Logger
 	config  *plugin.ClientConfig
 	timeout time.Duration
-	digests *digests
+	// heartbeat and silence are those of the options.
+	heartbeat, silence time.Duration
+	digests            *digests
 
 	// ready is closed when the start has succeeded or failed; what follows
 	// is set then.
@@ -44,6 +51,8 @@ type process struct {
 	toolchain sdk.Toolchain
 	exporter  sdk.Exporter
 
+	// verdict is set when we end it in the middle of a call.
+	verdict  atomic.Pointer[verdict]
 	stopping atomic.Bool
 	stopOnce sync.Once
 	stopErr  error
@@ -59,7 +68,10 @@ func (h *Host) newProcess(f *Found) *process {
 		timeout: h.opts.StartTimeout,
 		digests: &h.digests,
 		ready:   make(chan struct{}),
+
+		heartbeat: h.opts.Heartbeat, silence: h.opts.Silence,
 	}
+	p.program.limits.memory = h.opts.Memory
 	output := func() io.Writer { return newLines(p.program.line) }
 	p.config = &plugin.ClientConfig{
 		HandshakeConfig:  sdk.Handshake(),
@@ -72,12 +84,17 @@ func (h *Host) newProcess(f *Found) *process {
 		SyncStderr:       output(),
 		Logger:           bridge(logger),
 		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: socketBase()},
-		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, _ string) (runner.Runner, error) {
+		GRPCDialOptions:  []grpc.DialOption{grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage))},
+		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, temp string) (runner.Runner, error) {
+			p.program.limits.temp = temp
 			p.program.cmd = exec.Command(f.Path, f.Args...)
-			p.program.cmd.Env = append(h.environment(), cmd.Env...)
+			p.program.cmd.Env = append(h.environment(temp), cmd.Env...)
 			p.program.cmd.Dir = "/"
 			return p.program, nil
 		},
+	}
+	if f.Attached != nil {
+		p.config = p.attach()
 	}
 	return p
 }
@@ -95,6 +112,11 @@ func socketBase() string {
 // launch starts the process and connects to it.
 func (p *process) launch() {
 	defer close(p.ready)
+	if p.found.Attached != nil {
+		p.client = plugin.NewClient(p.config)
+		p.err = p.explainAttach(p.connect())
+		return
+	}
 	if p.err = p.verify(); p.err != nil {
 		return
 	}

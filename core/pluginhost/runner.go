@@ -29,6 +29,7 @@ const pipeGrace = 500 * time.Millisecond
 type program struct {
 	cmd    *exec.Cmd
 	logger *slog.Logger
+	limits limits
 	stdout *head
 	stderr *tail
 
@@ -89,6 +90,7 @@ func (p *program) Start(context.Context) error {
 		errs.Close()
 		return err
 	}
+	p.limits.apply(p.pid)
 	p.out = out
 	var pipe *io.PipeWriter
 	p.errOut, pipe = io.Pipe()
@@ -106,12 +108,13 @@ func (p *program) Start(context.Context) error {
 	return nil
 }
 
-// supervise starts the process, waits for it, and ends what it left in its
-// group. It has a thread to itself, because Pdeathsig is sent when the thread
-// ends that started the process.
+// supervise starts the process, waits for it, and ends what it left. It has a
+// thread to itself, because Pdeathsig is sent when the thread ends that
+// started the process, and because the sandbox binds the thread: it is not
+// unlocked, and ends with the goroutine.
 func (p *program) supervise() {
 	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+	began := now()
 	if err := p.fork(); err != nil {
 		close(p.exited)
 		p.started <- err
@@ -120,10 +123,11 @@ func (p *program) supervise() {
 	p.started <- nil
 	for unix.Waitid(unix.P_PID, p.pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	// The leader is dead but not reaped: its number can't be another's yet.
 	_ = unix.Kill(-p.pid, unix.SIGKILL)
+	p.limits.strays(began).end()
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	_ = p.cmd.Wait()
 	p.reaped = true
 	p.state = p.cmd.ProcessState
@@ -135,6 +139,9 @@ func (p *program) fork() error {
 	defer p.mu.Unlock()
 	if p.killed {
 		return errKilled
+	}
+	if err := p.limits.enter(p.cmd); err != nil {
+		return err
 	}
 	if err := p.cmd.Start(); err != nil {
 		return err

@@ -29,7 +29,7 @@ func TestFailingStarts(t *testing.T) {
 		{"trailer", 0, []string{"is not a plugin of mkmini", "something else after it"}},
 		{"sick", 0, []string{"can't describe itself", "exit status 127", "libfoo.so is missing"}},
 		{"slow", short, []string{"hangs", "describe did not end within 500ms"}},
-		{"future", 0, []string{"versions 2 to 3", "version 1", "mkmini is older"}},
+		{"future", 0, []string{"versions 2 to 3", "version 1", "mkmini is older", "Install mkmini 0.9.0 or newer"}},
 		{"past", 0, []string{"version 0", "version 1", "The plugin is older"}},
 		{"other", 0, []string{"describes itself wrongly", `"somebody"`}},
 		{"liar", 0, []string{"describes itself wrongly", `"../etc"`, "elf.bits is 16", `"list(strin"`, "there twice", `attribute "from"`}},

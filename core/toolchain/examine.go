@@ -33,7 +33,7 @@ func (m *Manager) Examine(ctx context.Context, req Request, plugin sdk.Toolchain
 		o.tried = append(o.tried, s.tried...)
 		for _, c := range s.found {
 			o.probes++
-			compiler, err := probe(ctx, plugin, c, req, filepath.Join(workDir, strconv.Itoa(o.probes)))
+			compiler, _, err := probe(ctx, plugin, c, req, filepath.Join(workDir, strconv.Itoa(o.probes)))
 			var problems sdk.Diagnostics
 			if err != nil && !errors.As(err, &problems) {
 				return nil, err

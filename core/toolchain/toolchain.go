@@ -156,7 +156,7 @@ func (m *Manager) Obtain(ctx context.Context, req Request, plugin sdk.Toolchain,
 		if p.Fingerprint, err = fingerprint(p.Compiler); err != nil {
 			return Probed{}, nil, err
 		}
-		var also []string
+		also := o.emulator
 		for _, r := range o.refused {
 			also = append(also, r.CC)
 		}
@@ -181,6 +181,8 @@ type obtaining struct {
 	refused []refusal
 	tried   []string
 	failed  []failed
+	// emulator are the files that the plugin's choice of emulators depends on.
+	emulator []string
 }
 
 // try looks in one place. ok is false if it has no compiler of use.
@@ -192,7 +194,8 @@ func (o *obtaining) try(ctx context.Context, f config.From) (p Probed, ok bool, 
 	o.tried = append(o.tried, s.tried...)
 	for _, c := range s.found {
 		o.probes++
-		compiler, err := probe(ctx, o.plugin, c, o.req, filepath.Join(o.workDir, strconv.Itoa(o.probes)))
+		compiler, files, err := probe(ctx, o.plugin, c, o.req, filepath.Join(o.workDir, strconv.Itoa(o.probes)))
+		o.emulator = append(o.emulator, files...)
 		var diags sdk.Diagnostics
 		if errors.As(err, &diags) {
 			o.refused = append(o.refused, refusal{c, diags})
@@ -239,11 +242,11 @@ func (o *obtaining) look(ctx context.Context, f config.From) (search, error) {
 	return s, nil
 }
 
-func probe(ctx context.Context, plugin sdk.Toolchain, c Candidate, req Request, workDir string) (sdk.Compiler, error) {
+func probe(ctx context.Context, plugin sdk.Toolchain, c Candidate, req Request, workDir string) (sdk.Compiler, []string, error) {
 	if err := os.MkdirAll(workDir, 0o755); err != nil {
-		return sdk.Compiler{}, fmt.Errorf("probe %s: %w", c.CC, err)
+		return sdk.Compiler{}, nil, fmt.Errorf("probe %s: %w", c.CC, err)
 	}
-	return plugin.Probe(ctx, sdk.ProbeRequest{
+	return Probe(ctx, plugin, sdk.ProbeRequest{
 		CC: c.CC, Prefix: c.Prefix, Attributes: req.Toolchain.Attributes, WorkDir: workDir,
 	})
 }

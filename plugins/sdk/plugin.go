@@ -19,6 +19,9 @@ type Manifest struct {
 	Version string `json:"version"`
 	// Protocols are the versions of mkmini's plugin protocol it speaks.
 	Protocols []int `json:"protocols"`
+	// Mkmini is the version of the first mkmini that speaks the newest of
+	// them, for one that is too old to know.
+	Mkmini string `json:"mkmini,omitempty"`
 	// Abilities name the optional interfaces that it implements, sorted:
 	// [AbilityPatches] and so on. [LibcBuilder] is told by
 	// [ToolchainInfo.Musl].

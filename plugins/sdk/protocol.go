@@ -13,6 +13,10 @@ import (
 // package speaks.
 const ProtocolVersion = 1
 
+// FirstMkmini is the version of the first mkmini that speaks
+// [ProtocolVersion].
+const FirstMkmini = "0.1.0"
+
 // Names of what a plugin can do, as they are in configurations, in manifests
 // and in [HostPlugins].
 const (

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -36,8 +37,9 @@ func Serve(p Plugin) {
 
 // ServeArgs serves a plugin with the arguments that follow the program's
 // name, and returns the exit status. With a last argument "describe" it
-// prints the [Manifest] as JSON. Run by hand it says what the program is, and
-// returns 1.
+// prints the [Manifest] as JSON. With "--debug" among them it serves until it
+// is stopped, and prints the [ReattachVariable] with which mkmini calls it. Run
+// by hand it says what the program is, and returns 1.
 func ServeArgs(p Plugin, args []string) int {
 	if len(args) > 0 && args[len(args)-1] == "describe" {
 		if err := describe(context.Background(), p, os.Stdout); err != nil {
@@ -45,6 +47,9 @@ func ServeArgs(p Plugin, args []string) int {
 			return 1
 		}
 		return 0
+	}
+	if slices.Contains(args, debugFlag) {
+		return serveDebug(p, args, os.Stdout, os.Stderr)
 	}
 	if os.Getenv(Handshake().MagicCookieKey) != Handshake().MagicCookieValue {
 		fmt.Fprint(os.Stderr, usage(p))
@@ -55,7 +60,7 @@ func ServeArgs(p Plugin, args []string) int {
 
 // Manifest returns what `describe` prints.
 func (p Plugin) Manifest(ctx context.Context) (Manifest, error) {
-	m := Manifest{Name: p.Name, Version: p.Version, Protocols: ProtocolVersions(), Abilities: p.abilities()}
+	m := Manifest{Name: p.Name, Version: p.Version, Protocols: ProtocolVersions(), Mkmini: FirstMkmini, Abilities: p.abilities()}
 	if p.Toolchain == nil && p.Exporter == nil {
 		return m, errors.New("describe plugin " + p.Name + ": it has neither a toolchain nor an exporter")
 	}
@@ -105,7 +110,8 @@ starts it for a configuration that says
 %s
 and finds it under the name mkmini-plugin-%s in the folder .mkmini/plugins
 beside the configuration, in the user's plugin folder or in PATH.
-With the argument "describe" it prints as JSON what it can do.
+With the argument "describe" it prints as JSON what it can do; with --debug it
+serves until Ctrl-C, so that a debugger can hold it, and says how to attach.
 `, strings.Join(kinds, " and "), p.Name, p.Version, strings.Join(blocks, ""), p.Name)
 }
 

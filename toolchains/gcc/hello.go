@@ -125,11 +125,15 @@ func (p *probe) notStatic(err error) finding {
 }
 
 // run runs the test program, on this machine if it is of the architecture,
-// else under the first emulator that is there.
+// else under the first emulator that is there. An emulator that the plugin
+// itself named comes before both.
 func (p *probe) run(ctx context.Context, program string) (finding, []string, bool) {
 	var emulator []string
 	how := "natively"
-	if !p.native() {
+	switch {
+	case len(p.emulator) > 0:
+		emulator, how = p.emulator, "under "+filepath.Base(p.emulator[0])
+	case !p.native():
 		for _, name := range p.info.Emulators {
 			if path, err := exec.LookPath(name); err == nil {
 				emulator, how = []string{path}, "under "+name

@@ -17,6 +17,8 @@ type probe struct {
 	flags flags
 	cc    string
 	pre   string // the tools' prefix
+	// emulator is what the plugin named to run programs; empty to look.
+	emulator []string
 }
 
 // finding is what one check found out.
@@ -52,7 +54,7 @@ func (t *Toolchain) Probe(ctx context.Context, req sdk.ProbeRequest) (sdk.Compil
 	}
 	p := &probe{
 		tools: tools{dir: req.WorkDir, env: environment(req.WorkDir)},
-		info:  t.info, flags: f, cc: req.CC, pre: req.Prefix,
+		info:  t.info, flags: f, cc: req.CC, pre: req.Prefix, emulator: req.Emulator,
 	}
 	c := sdk.Compiler{CC: req.CC, Prefix: req.Prefix, Libc: req.Libc}
 	version, target := p.identity(ctx)

@@ -185,6 +185,23 @@ func TestProbeUsesTheFirstEmulatorThatIsThere(t *testing.T) {
 	}
 }
 
+// An emulator that the plugin names is used in place of what the description
+// says, also on a machine that could do without.
+func TestProbeUsesTheEmulatorThatIsNamed(t *testing.T) {
+	info, cc := native(t)
+	named := filepath.Join(t.TempDir(), "vendor-emulator")
+	writeScript(t, named, `[ "$1" = -x ] || exit 3; shift; exec "$@"`)
+	c, err := New(info).Probe(t.Context(), sdk.ProbeRequest{
+		CC: cc, Prefix: strings.TrimSuffix(cc, "gcc"), WorkDir: t.TempDir(), Emulator: []string{named, "-x"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{named, "-x"}; !c.CanRun || !slices.Equal(c.Emulator, want) {
+		t.Errorf("CanRun = %v, Emulator = %q, want %q", c.CanRun, c.Emulator, want)
+	}
+}
+
 func TestProbeIsCancelled(t *testing.T) {
 	info, cc := native(t)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -20,6 +20,7 @@ const (
 func plugins(body config.Body, at place) (Plugins, hcl.Diagnostics) {
 	p := Plugins{Keys: body.Map("keys"), FromPath: body.Bool("from_path")}
 	var diags hcl.Diagnostics
+	p.Limits, diags = limits(body)
 	add := func(d *hcl.Diagnostic) {
 		if d != nil {
 			diags = append(diags, d)

@@ -50,6 +50,8 @@ type Plugins struct {
 	// Overrides are executables or folders that are used in place of
 	// installed plugins, absolute, by name: for those who write a plugin.
 	Overrides map[string]string
+	// Limits are what plugins are held to.
+	Limits Limits
 }
 
 // Proxy says which proxies requests go through.
@@ -140,6 +142,11 @@ var schema = config.Schema{
 				{Name: "keys", Type: cty.Map(cty.String)},
 				{Name: "from_path", Type: cty.Bool},
 				{Name: "overrides", Type: cty.Map(cty.String)},
+				{Name: "sandbox", Type: cty.Bool},
+				{Name: "start_timeout", Type: cty.String},
+				{Name: "heartbeat", Type: cty.String},
+				{Name: "timeout", Type: cty.String},
+				{Name: "memory", Type: cty.String},
 			},
 		}},
 	},

@@ -1,5 +1,5 @@
-// Command mkmini-plugin-riscv64 is the toolchain plugin of 64-bit RISC-V: one
-// literal, to which toolchains/gcc adds all that compilers have in common.
+// Command mkmini-plugin-riscv64 is the toolchain plugin of riscv64: one literal, to
+// which toolchains/gcc adds all that compilers have in common.
 package main
 
 import (
@@ -7,12 +7,15 @@ import (
 	"github.com/mkmini/mkmini/toolchains/gcc"
 )
 
-func main() {
-	sdk.Serve(sdk.Plugin{Name: "riscv64", Version: "0.1.0", Toolchain: gcc.New(riscv64)})
+func main() { sdk.Serve(plugin()) }
+
+// plugin is what the program serves.
+func plugin() sdk.Plugin {
+	return sdk.Plugin{Name: "riscv64", Version: "0.1.0", Toolchain: gcc.New(arch)}
 }
 
-// riscv64 is all that mkmini has to know of the architecture.
-var riscv64 = sdk.ToolchainInfo{
+// arch is all that mkmini has to know of the architecture.
+var arch = sdk.ToolchainInfo{
 	Arch:         "riscv64",
 	Description:  "64-bit RISC-V machines (RV64GC, little-endian)",
 	Triplets:     []string{"riscv64-linux-gnu", "riscv64-*linux*"},
@@ -21,12 +24,10 @@ var riscv64 = sdk.ToolchainInfo{
 	Platform:     sdk.Platform{OS: "linux", Architecture: "riscv64"},
 	KernelArch:   "riscv",
 	Packages:     []string{"gcc-riscv64-linux-gnu"},
+	DebianArch:   "riscv64",
 	Places:       []string{"/opt/riscv*/bin"},
 	Emulators:    []string{"qemu-riscv64-static", "qemu-riscv64"},
 	CPUFlag:      "-mcpu=",
-	Boot: &sdk.Boot{
-		System:  "qemu-system-riscv64",
-		Args:    []string{"-M", "virt"},
-		Console: "ttyS0",
-	},
+	Musl:         "riscv64",
+	Boot:         &sdk.Boot{System: "qemu-system-riscv64", Args: []string{"-M", "virt"}, Console: "ttyS0"},
 }
