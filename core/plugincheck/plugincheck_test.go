@@ -109,7 +109,7 @@ func TestBadPlugins(t *testing.T) {
 		{"open", "tls", "whoever connects without a certificate"},
 		{"open", "sigterm", "it still runs"},
 		{"two-faced", "describe_call", "something else"},
-		{"freezes", "health", "deadline"},
+		{"freezes", "describe_call", "deadline"},
 		{"fragile", "garbage", "crashed"},
 		{"escapes", "export", `"../out.txt"`},
 		{"umask", "export_again", "out.txt is -rw-------, and was -rw-r--r--"},
