@@ -53,7 +53,9 @@ func TestDigest(t *testing.T) {
 		{"nothing", func(string) error { return nil }, true},
 		{"a time", func(dir string) error { return os.Chtimes(filepath.Join(dir, "cc"), old, old) }, true},
 		{"what others may read", func(dir string) error { return os.Chmod(filepath.Join(dir, "cc"), 0o700) }, true},
-		{"content of the same length", func(dir string) error { return os.WriteFile(filepath.Join(dir, "usr/lib/libc.a"), []byte("codE"), 0o644) }, false},
+		{"content of the same length", func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, "usr/lib/libc.a"), []byte("codE"), 0o644)
+		}, false},
 		{"what may be executed", func(dir string) error { return os.Chmod(filepath.Join(dir, "cc"), 0o644) }, false},
 		{"a file", func(dir string) error { return os.Remove(filepath.Join(dir, "cc")) }, false},
 		{"an empty folder", func(dir string) error { return os.Mkdir(filepath.Join(dir, "var"), 0o755) }, false},
