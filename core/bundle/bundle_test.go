@@ -79,6 +79,12 @@ func (m *machine) compiler(t testing.TB) toolchain.Probed {
 		os.Symlink("../../../bin", filepath.Join(tree, "usr/lib/bin")),
 		os.Symlink("nowhere", filepath.Join(tree, "dangling")),
 		os.MkdirAll(filepath.Join(tree, "var/empty"), 0o755),
+		filepath.WalkDir(filepath.Join(m.dir, in), func(path string, d fs.DirEntry, err error) error {
+			if err == nil && d.IsDir() {
+				return os.Chmod(path, 0o755) // whatever the umask
+			}
+			return err
+		}),
 	)
 	if err != nil {
 		t.Fatal(err)

@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -120,8 +121,19 @@ type server struct {
 	*httptest.Server
 	host string
 	// before may answer a request in the registry's place.
-	before   func(w http.ResponseWriter, r *http.Request) bool
+	before func(w http.ResponseWriter, r *http.Request) bool
+
+	mu       sync.Mutex
 	requests []string
+}
+
+// asked returns the paths of all requests since it was last called.
+func (s *server) asked() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	asked := s.requests
+	s.requests = nil
+	return asked
 }
 
 func serve(t *testing.T) *server {
@@ -129,7 +141,9 @@ func serve(t *testing.T) *server {
 	s := &server{}
 	inner := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
 		s.requests = append(s.requests, r.URL.Path)
+		s.mu.Unlock()
 		if s.before == nil || !s.before(w, r) {
 			inner.ServeHTTP(w, r)
 		}
@@ -187,7 +201,7 @@ func TestRegistry(t *testing.T) {
 	}
 	single := s.push(t, "tools/gcc:12", img)
 	multi := s.push(t, "tools/multi:12", idx)
-	s.requests = nil
+	s.asked()
 	blobs := t.TempDir()
 	for _, ref := range []string{
 		single, multi, s.host + "/tools/gcc@" + want.String(), s.host + "/tools/multi@" + idxDigest.String(), "localhost:" + strings.Split(s.host, ":")[1] + "/tools/gcc:12",
@@ -208,13 +222,14 @@ func TestRegistry(t *testing.T) {
 		}
 	}
 	fetched := 0
-	for _, path := range s.requests {
+	asked := s.asked()
+	for _, path := range asked {
 		if strings.Contains(path, "/blobs/sha256:") {
 			fetched++
 		}
 	}
 	if fetched != 3 {
-		t.Errorf("%d requests for a configuration and two layers:\n%s", fetched, strings.Join(s.requests, "\n"))
+		t.Errorf("%d requests for a configuration and two layers:\n%s", fetched, strings.Join(asked, "\n"))
 	}
 }
 
@@ -316,13 +331,13 @@ func TestPlainHTTP(t *testing.T) {
 	s := serve(t)
 	r := reader()
 	r.Transport = plainOnly{s.Client().Transport, s.host}
-	s.requests = nil
+	s.asked()
 	_, err := r.Registry(t.Context(), "10.1.2.3:5000/tools/gcc:12", t.TempDir())
 	if err == nil || !strings.Contains(err.Error(), "plain http") {
 		t.Errorf("got %v", err)
 	}
-	if len(s.requests) > 0 {
-		t.Errorf("it was asked: %q", s.requests)
+	if asked := s.asked(); len(asked) > 0 {
+		t.Errorf("it was asked: %q", asked)
 	}
 }
 

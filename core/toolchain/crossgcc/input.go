@@ -134,11 +134,15 @@ func (j *job) unpack(ctx context.Context, in *input, dst, tmp string) error {
 	if err != nil {
 		return err
 	}
+	if info, err := os.Stat(tarball); err == nil && info.IsDir() {
+		return os.Rename(tarball, dst)
+	}
 	j.report("unpack", 0, 0, in.name)
 	return source.Unpack(ctx, tarball, dst, source.Limits{})
 }
 
-// tarball returns the path of the tarball of a part.
+// tarball returns the path of the tarball of a part, or that of a folder which
+// a package has in its place.
 func (j *job) tarball(ctx context.Context, in *input, tmp string) (string, error) {
 	if in.found != nil {
 		return j.packaged(ctx, in, tmp)
@@ -179,8 +183,16 @@ func (j *job) packaged(ctx context.Context, in *input, tmp string) (string, erro
 	return inPackage(in.part, pkg.Name, dir)
 }
 
-// inPackage returns the path of a part's tarball in an unpacked package.
+// inPackage returns the path of a part's tarball in an unpacked package. The
+// headers of Linux need none: packages such as linux-libc-dev-arm64-cross have
+// them ready, in a folder "include" which is that of one target.
 func inPackage(part, pkg, dir string) (string, error) {
+	if part == "linux" {
+		ready, _ := filepath.Glob(filepath.Join(dir, "usr/*", versionHeader)) // the pattern is fine
+		if len(ready) == 1 {
+			return strings.TrimSuffix(ready[0], "/"+versionHeader), nil
+		}
+	}
 	var found, all []string
 	err := filepath.WalkDir(filepath.Join(dir, "usr/src"), func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() || !strings.Contains(d.Name(), ".tar.") {

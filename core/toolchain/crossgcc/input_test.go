@@ -56,6 +56,10 @@ func TestPackages(t *testing.T) {
 		apttest.Package{Name: "my-linux", Version: "6.1", Files: []apttest.File{
 			{Name: "./usr/src/linux-source-6.1.tar.gz", Content: read(t, build.Linux.File)},
 		}},
+		apttest.Package{Name: "linux-libc-dev-riscv64-cross", Version: "6.1.4", Files: []apttest.File{
+			{Name: "./usr/riscv64-linux-gnu/include/linux/version.h", Content: "ready"},
+			{Name: "./usr/riscv64-linux-gnu/include/asm/README", Content: "text"},
+		}},
 		apttest.Package{Name: "empty", Version: "1"},
 	)
 	build.GCC, build.Linux = config.Part{}, config.Part{Deb: "my-linux"}
@@ -67,7 +71,15 @@ func TestPackages(t *testing.T) {
 	if !strings.HasPrefix(pins["gcc"], "gcc-14-source 14.2-1 sha256:") || !strings.HasPrefix(pins["linux"], "my-linux 6.1 sha256:") {
 		t.Errorf("the pins are %v", pins)
 	}
-	b.Apt.Offline = true
+	build.Linux.Deb = "linux-libc-dev-riscv64-cross"
+	ready, err := b.provide(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, filepath.Join(ready, "riscv64-linux-musl/sysroot/usr/include/linux/version.h")); got != "ready" {
+		t.Errorf("the header of a package with headers is %q", got)
+	}
+	build.Linux.Deb, b.Apt.Offline = "my-linux", true
 	if again, err := b.provide(t); err != nil || again != dir {
 		t.Errorf("without a network Provide gave %s (%v)", again, err)
 	}

@@ -70,11 +70,18 @@ func (w *work) install(ctx context.Context, dir string, goals ...string) error {
 // makeLinux makes the headers of the kernel. The goal headers_install of the
 // kernel would need rsync.
 func makeLinux(ctx context.Context, w *work) error {
+	to := filepath.Join(w.out, prefix, w.sysroot(), "usr/include")
+	if _, err := os.Stat(filepath.Join(w.src, versionHeader)); err == nil {
+		return headers(filepath.Join(w.src, "include"), to)
+	}
 	if err := w.made(ctx, w.src, "O="+w.obj, "ARCH="+w.info.KernelArch, "headers"); err != nil {
 		return err
 	}
-	return headers(filepath.Join(w.obj, "usr/include"), filepath.Join(w.out, prefix, w.sysroot(), "usr/include"))
+	return headers(filepath.Join(w.obj, "usr/include"), to)
 }
+
+// versionHeader is a header that is made, and so not in a source.
+const versionHeader = "include/linux/version.h"
 
 // makeMuslHeaders installs the headers of musl, for which it needs no
 // compiler.
