@@ -35,6 +35,7 @@ lint: generated ## vet, staticcheck, gofmt, the imports' direction, generated co
 	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')) ; \
 	  if [ -n "$$unformatted" ]; then echo "not gofmt'ed: $$unformatted" ; exit 1 ; fi
 	$(GO) vet ./... ./testdata/bench
+	for dir in plugins/examples/*/go.mod; do (cd "$${dir%/*}" && $(GO) vet ./...) || exit 1; done
 	@mkdir -p '$(CACHE)'
 	cd .ci/tools && $(GO) build -o '$(CACHE)/staticcheck' honnef.co/go/tools/cmd/staticcheck
 	'$(CACHE)/staticcheck' ./... ./testdata/bench

@@ -122,3 +122,46 @@ func TestPluginAbilities(t *testing.T) {
 		t.Errorf("ran %q although nothing changed", ran)
 	}
 }
+
+// TestNewToolchain begins a plugin for an architecture that mkmini has never
+// heard of, which is this machine's under another name, and builds with it.
+func TestNewToolchain(t *testing.T) {
+	t.Parallel()
+	testenv.Tool(t, "gcc", "gcc")
+	tool := testenv.Tool(t, "make", "make")
+	dir := t.TempDir()
+	c := command{dir: dir, env: []string{
+		"GOPROXY=off", "GONOSUMDB=*", "GOWORK=off", "GOFLAGS=-buildvcs=false", "MKMINI_STORE=" + filepath.Join(dir, "store"),
+		"GOMODCACHE=" + goEnv(t, "GOMODCACHE"), "GOCACHE=" + goEnv(t, "GOCACHE"),
+	}}
+	c.args = []string{"plugin", "new", "toolchain", "vendor64", "--sdk", testenv.Checkout(), "--dir", "plugin", "--module", "example.com/v"}
+	if r := c.run(t); r.code != 0 || !strings.Contains(r.stdout, "plugin/main.go\n") {
+		t.Fatalf("exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	if r := c.run(t); r.code != 2 || !strings.Contains(r.stderr, "A file is there already") {
+		t.Errorf("a second time: exit code %d\n%s", r.code, r.stderr)
+	}
+	work := filepath.Join(dir, "plugin")
+	cmd := c.cmd(t)
+	cmd.Path, cmd.Args, cmd.Dir = tool, []string{tool, "test", "build"}, work
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("make: %v\n%s", err, out)
+	}
+	example, err := os.ReadFile(filepath.Join(work, "example.hcl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// With few applets, for the sake of time.
+	quick := fmt.Sprintf("%s\nbusybox {\n  file = %q\n  applets { only = [\"sh\", \"ash\"] }\n}\n", example, testenv.BusyboxSource(t))
+	if err := os.WriteFile(filepath.Join(work, "quick.hcl"), []byte(quick), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	c.dir, c.args = work, []string{"-c", "quick.hcl", "--plain"}
+	r := c.run(t)
+	if r.code != 0 || !strings.Contains(r.stderr, "[vendor64] check: done") || !strings.Contains(r.stderr, "BusyBox v1.35.0") {
+		t.Errorf("exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	if _, err := os.Stat(filepath.Join(work, "out", "mini-vendor64.cpio.gz")); err != nil {
+		t.Error(err)
+	}
+}

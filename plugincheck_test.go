@@ -37,7 +37,7 @@ func TestPluginCheck(t *testing.T) {
 		t.Fatalf("exit code %d, %v\n%s%s", r.code, err, r.stdout, r.stderr)
 	}
 	for _, result := range results {
-		if result.Status != sdk.OK {
+		if result.Status != sdk.OK && !(result.Check == "export_confined" && result.Status == sdk.Skipped) {
 			t.Errorf("%s is %s: %s", result.Check, result.Status, result.Detail)
 		}
 	}

@@ -54,6 +54,8 @@ toolchain "x86_64" {
 }
 rootfs {
   file "/srv/a b#c=*\\é" { content = "odd" }
+  # Unlike that of any other run: the export must not be in the store.
+  file "/srv/run" { content = "` + dir + `" }
   symlink "/srv/l i n k" { target = "a b" }
 }
 export "mtree" { digests = ["sha256", "sha512"] }
@@ -114,7 +116,7 @@ export "rootfs" { format = "tar" }
 		t.Fatal(err)
 	}
 	r := command{args: []string{"-c", "x.hcl", "--plain"}, dir: dir}.run(t)
-	if want := `on x.hcl line 9, in export "mtree":`; r.code != 2 ||
+	if want := `on x.hcl line 11, in export "mtree":`; r.code != 2 ||
 		!strings.Contains(r.stderr, "Error: Unknown digest") || !strings.Contains(r.stderr, want) {
 		t.Errorf("exit code %d, want 2 and %q in\n%s", r.code, want, r.stderr)
 	}

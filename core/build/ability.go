@@ -45,7 +45,6 @@ func (r *run) patch(ctx context.Context, s plan.Step, dir string, report *course
 		return nil, err
 	}
 	for i, name := range result.Files {
-		report.progress("patch", i, len(result.Files), name)
 		if err := applyPatch(out, name, tree); err != nil {
 			return nil, &fault.Error{
 				Summary: "A patch does not apply",
@@ -55,6 +54,7 @@ func (r *run) patch(ctx context.Context, s plan.Step, dir string, report *course
 				Range:  &t.Toolchain.Range, Err: err,
 			}
 		}
+		report.progress("patch", i+1, len(result.Files), name)
 	}
 	return patched{Patches: result.Files}, os.RemoveAll(work)
 }

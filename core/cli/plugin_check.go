@@ -16,6 +16,7 @@ import (
 	"github.com/mkmini/mkmini/core/config"
 	"github.com/mkmini/mkmini/core/event"
 	"github.com/mkmini/mkmini/core/plugincheck"
+	"github.com/mkmini/mkmini/core/sandbox"
 	"github.com/mkmini/mkmini/core/source"
 	"github.com/mkmini/mkmini/core/store"
 	"github.com/mkmini/mkmini/core/toolchain"
@@ -79,7 +80,8 @@ func (a *app) pluginCheck(ctx context.Context, path string, given pluginChecks) 
 	defer func() { err = errors.Join(err, view.Close()) }()
 	opts := plugincheck.Options{
 		Path: path, Attributes: attributes, CC: given.cc, Compilers: hostCompilers, Jobs: a.jobs(),
-		Logger: a.logger(view),
+		Sandbox: sandbox.Detect(),
+		Logger:  a.logger(view),
 		Report: func(check string, done, total int) {
 			view.Event(event.Event{Kind: event.Progress, Step: "check", Phase: "check", Done: done, Total: total, Message: check})
 		},

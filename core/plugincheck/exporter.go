@@ -30,6 +30,11 @@ var exporting = []check{
 		run:    exportsTheSame,
 	},
 	{
+		name: "export_confined", kind: sdk.KindExporter,
+		remedy: "A plugin writes to work_dir, out_dir and $TMPDIR alone: mkmini lets it write nowhere else.",
+		run:    exportsConfined,
+	},
+	{
 		name: "export_bad", kind: sdk.KindExporter,
 		remedy: "An export that can't be done fails; it does not crash, and does not claim to have succeeded.",
 		run:    failsToExport,
@@ -134,6 +139,30 @@ func exportsTheSame(ctx context.Context, s *subject) (string, error) {
 		return "", fmt.Errorf("the second time, %s", change)
 	}
 	return fmt.Sprintf("%d files", len(first)), nil
+}
+
+// exportsConfined exports as builds do.
+func exportsConfined(ctx context.Context, s *subject) (string, error) {
+	if s.exported == "" {
+		return "", skip("the first export failed")
+	}
+	host, err := s.confinedHost()
+	if err != nil {
+		return "", err
+	}
+	defer host.Close()
+	exporter, err := host.Exporter(ctx, s.manifest.Name)
+	if err != nil {
+		return "", err
+	}
+	req, err := s.exportRequest(nil, 1)
+	if err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.opts.CallTimeout)
+	defer cancel()
+	_, err = exporter.Export(ctx, req, nil)
+	return s.opts.Sandbox.String(), s.note(err)
 }
 
 func failsToExport(ctx context.Context, s *subject) (string, error) {

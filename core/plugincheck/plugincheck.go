@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/mkmini/mkmini/core/fault"
-	"github.com/mkmini/mkmini/core/pluginhost"
+	"github.com/mkmini/mkmini/core/sandbox"
 	"github.com/mkmini/mkmini/plugins/sdk"
 )
 
@@ -39,9 +39,9 @@ type Options struct {
 	// no work, CallTimeout a call that works. They are 10 seconds and 10
 	// minutes if 0.
 	StartTimeout, CallTimeout time.Duration
-	// Host are further options of the host that starts the plugin; its
-	// folders and variables are ours.
-	Host pluginhost.Options
+	// Sandbox confines the plugin in one of the checks, as builds do; in the
+	// others nothing does, so that what it does is seen. It may be nil.
+	Sandbox *sandbox.Sandbox
 	// Logger gets at debug level what the plugin writes. It may be nil.
 	Logger *slog.Logger
 	// Report is called when a check begins. It may be nil.

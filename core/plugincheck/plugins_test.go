@@ -92,6 +92,15 @@ var behaviours = map[string]func(name string) int{
 	"homely": serve(func(a *actor) {
 		a.during = func(sdk.ExportRequest) { touch(filepath.Join(os.Getenv("HOME"), ".cache")) }
 	}),
+	"nosy": serve(func(a *actor) {
+		a.during = func(sdk.ExportRequest) {
+			path := filepath.Join(os.Getenv("HOME"), "note")
+			if err := os.WriteFile(path, nil, 0o644); err != nil {
+				panic(err)
+			}
+			os.Remove(path)
+		}
+	}),
 	"vandal": serve(func(a *actor) {
 		a.during = func(req sdk.ExportRequest) { touch(filepath.Join(filepath.Dir(req.Images[0].Layer), "index")) }
 	}),
@@ -99,6 +108,7 @@ var behaviours = map[string]func(name string) int{
 	"paper":     serveToolchain(func(*maker) {}),
 	"credulous": serveToolchain(func(m *maker) { m.trusts = true }),
 	"moody":     serveToolchain(func(m *maker) { m.moody = true }),
+	"curious":   serveToolchain(func(m *maker) { m.nosy = true }),
 	"empty":     serveToolchain(func(m *maker) { m.busybox = "box" }),
 	"sloppy":    serveToolchain(func(m *maker) { m.chmod = false }),
 	"terse":     serveToolchain(func(m *maker) { m.refusal = errors.New("no such setting") }),
@@ -288,12 +298,12 @@ func raw(name string) int {
 // maker is a toolchain that compiles nothing, of which the test changes a
 // part.
 type maker struct {
-	trusts, moody bool
-	version       string
-	busybox       string
-	chmod         bool
-	refusal       error
-	onCancel      func()
+	trusts, moody, nosy bool
+	version             string
+	busybox             string
+	chmod               bool
+	refusal             error
+	onCancel            func()
 }
 
 func serveToolchain(change func(*maker)) func(string) int {
@@ -312,6 +322,13 @@ func (m *maker) Describe(context.Context) (sdk.ToolchainInfo, error) {
 }
 
 func (m *maker) Probe(_ context.Context, req sdk.ProbeRequest) (sdk.Compiler, error) {
+	if m.nosy {
+		path := filepath.Join(os.Getenv("HOME"), "note")
+		if err := os.WriteFile(path, nil, 0o644); err != nil {
+			return sdk.Compiler{}, err
+		}
+		os.Remove(path)
+	}
 	if !m.trusts && filepath.Base(req.CC) != "paper-gcc" {
 		return sdk.Compiler{}, sdk.Diagnostics{{Summary: "No compiler", Detail: req.CC + " is none.", Remedy: "Name another."}}
 	}

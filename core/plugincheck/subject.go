@@ -181,18 +181,28 @@ func (s *subject) install() error {
 }
 
 // newHost returns a host that sees nothing but the plugin, with the usual
-// umask or a strict one.
+// umask or a strict one. Nothing confines it.
 func (s *subject) newHost(strict bool) *pluginhost.Host {
-	opts := s.opts.Host
 	dir := filepath.Dir(s.exe)
 	if strict {
 		dir += strictSuffix
 	}
-	opts.Dirs, opts.Builtins, opts.Path = []string{dir}, nil, false
-	opts.CacheDir = ""
-	opts.Logger, opts.StartTimeout = s.logger, s.opts.StartTimeout
-	opts.Env = append(opts.Env, s.environment()...)
-	return pluginhost.New(opts)
+	return pluginhost.New(pluginhost.Options{
+		Dirs: []string{dir}, Logger: s.logger, StartTimeout: s.opts.StartTimeout, Env: s.environment(),
+	})
+}
+
+// confinedHost returns a host as builds have it. A process can then write to
+// the folders of its call and to one for temporary files, which is another for
+// each.
+func (s *subject) confinedHost() (*pluginhost.Host, error) {
+	if !s.opts.Sandbox.Files() {
+		return nil, skip("files can't be confined on this machine: its kernel has no Landlock, and no bwrap is installed")
+	}
+	return pluginhost.New(pluginhost.Options{
+		Dirs: []string{filepath.Dir(s.exe)}, Logger: s.logger, StartTimeout: s.opts.StartTimeout,
+		Env: []string{"HOME=" + s.home, markName + "=" + s.mark}, Sandbox: s.opts.Sandbox,
+	}), nil
 }
 
 // plugin returns the running plugin; one that died, or doesn't answer, is

@@ -30,6 +30,11 @@ var compiling = []check{
 		run:    probesTheSame,
 	},
 	{
+		name: "probe_confined", kind: sdk.KindToolchain,
+		remedy: "A plugin writes to work_dir, out_dir and $TMPDIR alone: mkmini lets it write nowhere else.",
+		run:    probesConfined,
+	},
+	{
 		name: "build", kind: sdk.KindToolchain,
 		remedy: "A build leaves an install tree with bin/busybox and the final configuration below out_dir, and names both.",
 		run:    builds,
@@ -176,6 +181,30 @@ func probesTheSame(ctx context.Context, s *subject) (string, error) {
 		return "", fmt.Errorf("first it says …%s…, then …%s…", clip(first[from:]), clip(second[from:]))
 	}
 	return "", nil
+}
+
+// probesConfined probes as builds do.
+func probesConfined(ctx context.Context, s *subject) (string, error) {
+	if s.compiler == nil {
+		return "", skip("there is no compiler")
+	}
+	host, err := s.confinedHost()
+	if err != nil {
+		return "", err
+	}
+	defer host.Close()
+	toolchain, err := host.Toolchain(ctx, s.manifest.Name)
+	if err != nil {
+		return "", err
+	}
+	req, err := s.probeRequest(Compiler{CC: s.compiler.CC, Prefix: s.compiler.Prefix})
+	if err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.opts.CallTimeout)
+	defer cancel()
+	_, err = toolchain.Probe(ctx, req)
+	return s.opts.Sandbox.String(), s.note(err)
 }
 
 // buildRequest returns a request for a small busybox with new folders.

@@ -100,7 +100,8 @@ func (h *Host) cacheFile(f *Found) string {
 	if h.opts.CacheDir == "" {
 		return ""
 	}
-	key := sha256.Sum256([]byte(strings.Join(append([]string{f.Path}, f.Args...), "\x00")))
+	// Another version of the SDK may know more of what a plugin says.
+	key := sha256.Sum256([]byte(strings.Join(append([]string{sdk.Version, f.Path}, f.Args...), "\x00")))
 	return filepath.Join(h.opts.CacheDir, f.Name+"-"+hex.EncodeToString(key[:8])+".json")
 }
 

@@ -46,6 +46,7 @@ func (p *process) attach() *plugin.ClientConfig {
 		Plugins:          sdk.HostPlugins()[at.Protocol],
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
 		Logger:           bridge(p.logger),
+		GRPCDialOptions:  p.config.GRPCDialOptions,
 		Reattach: &plugin.ReattachConfig{
 			Protocol: plugin.ProtocolGRPC, ProtocolVersion: at.Protocol, Pid: at.Pid,
 			Addr: &net.UnixAddr{Net: at.Network, Name: at.Address},

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/mkmini/mkmini/core/store"
 )
@@ -20,6 +21,13 @@ import (
 func (s *Store) Copy(ctx context.Context, req Request, rel *Release, dir string, only []string, progress Progress) ([]string, error) {
 	if rel.sums == nil {
 		return nil, errors.New("copy a release that is known from the lock alone")
+	}
+	for _, p := range only {
+		if !slices.Contains(rel.Platforms(), p) {
+			return nil, fail(req.Name, "is not made for "+p,
+				fmt.Sprintf("The release %s at %s has archives for %s.", rel.Version, rel.Where, strings.Join(rel.Platforms(), ", ")),
+				"Name one of them with --platform, or leave it out for all.", nil)
+		}
 	}
 	dir = filepath.Join(dir, rel.Name, rel.Version)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -44,10 +52,6 @@ func (s *Store) Copy(ctx context.Context, req Request, rel *Release, dir string,
 			return names, notWritable(req, dir, err)
 		}
 		names = append(names, name)
-	}
-	if len(names) == 0 {
-		return nil, fail(req.Name, "is not made for these platforms",
-			fmt.Sprintf("The release %s at %s is for none of them.", rel.Version, rel.Where), "Name others with --platform, or leave it out for all.", nil)
 	}
 	texts := map[string][]byte{SumsName: rel.sums, SignatureName: rel.signature}
 	for _, name := range []string{SignatureName, SumsName} {

@@ -322,6 +322,34 @@ func TestAnyPlatform(t *testing.T) {
 	}
 }
 
+// TestOtherMachine follows a lock that was made on another kind of machine,
+// of a release without a description.
+func TestOtherMachine(t *testing.T) {
+	dir := release(t, t.TempDir(), manifest("1.0.0", 1), amd64, arm64)
+	if err := os.Remove(filepath.Join(dir, pluginstore.SumsName)); err != nil {
+		t.Fatal(err)
+	}
+	rel, _, err := install(t, newStore(t), pluginstore.Request{Source: dir}, plugins(t))
+	if err != nil || len(rel.Executables) != 1 {
+		t.Fatalf("%+v, %s", rel, describe(err))
+	}
+	s := newStore(t)
+	s.Platform = arm64
+	there, in, err := install(t, s, pluginstore.Request{Source: dir, Locked: locked(rel, dir)}, plugins(t))
+	if err != nil {
+		t.Fatal(describe(err))
+	}
+	want := map[string]string{"linux/amd64": rel.Executables["linux/amd64"], "linux/arm64": in.SHA256}
+	if diff := cmp.Diff(want, there.Executables); diff != "" {
+		t.Errorf("executables (-want +got):\n%s", diff)
+	}
+	s = newStore(t)
+	s.Platform = riscv64
+	to := plugins(t)
+	_, _, err = install(t, s, pluginstore.Request{Source: dir, Locked: locked(there, dir)}, to)
+	wantFault(t, err, to, "not made for this machine", "linux/amd64, linux/arm64")
+}
+
 // TestUnreachable has sources that can't be read.
 func TestUnreachable(t *testing.T) {
 	url, client := secure(t, http.NotFoundHandler())

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -69,6 +70,18 @@ func TestExamples(t *testing.T) {
 			if diff := cmp.Diff(string(text), string(got)); diff != "" {
 				t.Errorf("%s of the example %s; run this test with -update (-written +example):\n%s", name, o.Name, diff)
 			}
+		}
+	}
+}
+
+// TestExamplesAreTidy looks whether the examples require what mkmini now does.
+func TestExamplesAreTidy(t *testing.T) {
+	for _, o := range examples {
+		cmd := exec.CommandContext(t.Context(), "go", "mod", "tidy", "-diff")
+		cmd.Dir = filepath.Join("..", "..", "plugins", "examples", o.Name)
+		cmd.Env = append(os.Environ(), "GOPROXY=off", "GONOSUMDB=*", "GOWORK=off", "GOFLAGS=")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("run go mod tidy in %s: %v\n%s", cmd.Dir, err, out)
 		}
 	}
 }

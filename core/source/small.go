@@ -12,22 +12,15 @@ import (
 )
 
 // Small fetches a file whose hash isn't known, such as a list of hashes, from
-// an http, https or file URL or a mirror of it. One that isn't there wraps
-// fs.ErrNotExist; other errors are one clause, apart from the end of ctx.
+// an http, https or file URL. Mirrors are not asked, as nothing could say
+// whether they have the right one. One that isn't there wraps fs.ErrNotExist;
+// other errors are one clause, apart from the end of ctx.
 func (f *Fetcher) Small(ctx context.Context, from string, limit int64) ([]byte, error) {
-	var errs []error
-	for _, place := range mirrored(from, f.Mirrors) {
-		data, err := f.small(ctx, place, limit)
-		if err == nil {
-			return data, nil
-		}
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		errs = append(errs, err)
+	data, err := f.small(ctx, from, limit)
+	if err != nil && ctx.Err() != nil {
+		return nil, context.Cause(ctx)
 	}
-	// The last one is the place itself.
-	return nil, errs[len(errs)-1]
+	return data, err
 }
 
 func (f *Fetcher) small(ctx context.Context, from string, limit int64) ([]byte, error) {
@@ -81,6 +74,9 @@ func getSmall(ctx context.Context, client *http.Client, u *url.URL, r Retry, lim
 		return nil, because(ctx, err)
 	}
 	defer resp.Body.Close()
+	if u.Scheme == "https" && resp.Request.URL.Scheme != "https" {
+		return nil, errors.New("it leads on to plain http, where anybody could have changed it")
+	}
 	switch resp.StatusCode {
 	case http.StatusOK:
 	case http.StatusNotFound, http.StatusGone:

@@ -45,7 +45,9 @@ func TestSmall(t *testing.T) {
 	if err := os.WriteFile(file, []byte("text"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	mirrors := map[string][]string{"https://release.example/": {server.URL + "/"}, "https://gone.example/": {server.URL + "/none/", server.URL + "/good"}}
+	secure := httptest.NewTLSServer(http.RedirectHandler(server.URL+"/good", http.StatusFound))
+	t.Cleanup(secure.Close)
+	mirrors := map[string][]string{server.URL + "/none": {server.URL + "/good"}}
 	tests := []struct {
 		from, want string
 		absent     bool
@@ -61,11 +63,11 @@ func TestSmall(t *testing.T) {
 		{"file://" + file, "", false, true},
 		{"file://" + file + "x", "no such file", true, false},
 		{"file://" + filepath.Dir(file), "no regular file", false, false},
-		{"https://release.example/good", "", false, false},
+		{secure.URL, "plain http", false, false},
 		{"ht tp://x", "no URL", false, false},
 	}
 	for _, test := range tests {
-		f := &source.Fetcher{Offline: test.offline, Mirrors: mirrors, Retry: source.Retry{Base: time.Millisecond, Attempts: 3, Quick: 1}}
+		f := &source.Fetcher{Offline: test.offline, Mirrors: mirrors, Client: secure.Client(), Retry: source.Retry{Base: time.Millisecond, Attempts: 3, Quick: 1}}
 		got, err := f.Small(t.Context(), test.from, 10)
 		switch {
 		case test.want == "" && (err != nil || string(got) != "text"):

@@ -15,6 +15,7 @@ MANIFEST = {
     "name": "mtree",
     "version": "0.1.0",
     "protocols": [1],
+    "mkmini": "0.1.0",
     "exporter": {
         "description": "a tar archive with an mtree manifest of all that is in it",
         "attributes": [
