@@ -154,3 +154,66 @@ func TestRefuses(t *testing.T) {
 		t.Errorf("left behind: %v", left)
 	}
 }
+
+// everything are all attributes about containers, and what docker and skopeo
+// show of them.
+var everything = map[string]any{
+	"annotations":   map[string]string{"org.opencontainers.image.title": "minios"},
+	"history":       []string{"busybox 1.35.0"},
+	"exposed_ports": []string{"80", "53/udp"}, "volumes": []string{"/srv"}, "stop_signal": "SIGUSR1",
+	"healthcheck": []string{"/bin/pidof", "init"}, "healthcheck_interval": "1s", "healthcheck_retries": 3,
+}
+
+// checkConfig looks for what everything says in a configuration as JSON.
+func checkConfig(t *testing.T, who string, config []byte) {
+	t.Helper()
+	var c struct {
+		ExposedPorts, Volumes map[string]struct{}
+		StopSignal            string
+		Healthcheck           struct {
+			Test     []string
+			Interval int64
+			Retries  int
+		}
+	}
+	if err := json.Unmarshal(config, &c); err != nil {
+		t.Fatalf("%s: %v\n%s", who, err, config)
+	}
+	ports := map[string]struct{}{"80/tcp": {}, "53/udp": {}}
+	if diff := cmp.Diff(ports, c.ExposedPorts); diff != "" {
+		t.Errorf("%s: ports %s", who, diff)
+	}
+	if diff := cmp.Diff(map[string]struct{}{"/srv": {}}, c.Volumes); diff != "" {
+		t.Errorf("%s: volumes %s", who, diff)
+	}
+	if diff := cmp.Diff([]string{"CMD", "/bin/pidof", "init"}, c.Healthcheck.Test); diff != "" {
+		t.Errorf("%s: health check %s", who, diff)
+	}
+	if c.StopSignal != "SIGUSR1" || c.Healthcheck.Interval != 1e9 || c.Healthcheck.Retries != 3 {
+		t.Errorf("%s: %+v", who, c)
+	}
+}
+
+func TestSkopeoSeesEverything(t *testing.T) {
+	skopeo := layertest.Tool(t, "skopeo", "skopeo")
+	path, _ := layertest.Export(t, docker.New(), request(t, 0, everything))
+	out := layertest.Run(t, nil, skopeo, "--override-arch", "amd64", "inspect", "--config", "--raw", "docker-archive:"+path)
+	var image struct {
+		Config  json.RawMessage
+		History []struct {
+			CreatedBy  string `json:"created_by"`
+			EmptyLayer bool   `json:"empty_layer"`
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &image); err != nil {
+		t.Fatal(err)
+	}
+	checkConfig(t, "skopeo", image.Config)
+	if len(image.History) != 2 || image.History[0].CreatedBy != "busybox 1.35.0" || !image.History[0].EmptyLayer || image.History[1].EmptyLayer {
+		t.Errorf("history %+v", image.History)
+	}
+	raw := layertest.Run(t, nil, skopeo, "--override-arch", "amd64", "inspect", "--raw", "oci-archive:"+path)
+	if !strings.Contains(raw, `"annotations":{"org.opencontainers.image.title":"minios"}`) {
+		t.Errorf("the manifest lacks the annotation: %s", raw)
+	}
+}

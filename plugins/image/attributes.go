@@ -26,7 +26,20 @@ type Attributes struct {
 	User        string            `json:"user"`
 	Workdir     string            `json:"workdir"`
 	Author      string            `json:"author"`
+	History     []string          `json:"history"`
 	Archive     bool              `json:"archive"`
+	// Compression is that of layers: "gzip", "zstd" or "none"; empty for gzip.
+	Compression string `json:"compression"`
+
+	ExposedPorts []string `json:"exposed_ports"`
+	Volumes      []string `json:"volumes"`
+	StopSignal   string   `json:"stop_signal"`
+
+	Healthcheck            []string `json:"healthcheck"`
+	HealthcheckInterval    string   `json:"healthcheck_interval"`
+	HealthcheckTimeout     string   `json:"healthcheck_timeout"`
+	HealthcheckStartPeriod string   `json:"healthcheck_start_period"`
+	HealthcheckRetries     int      `json:"healthcheck_retries"`
 }
 
 // Describe returns the attributes that all images have.
@@ -41,8 +54,21 @@ func Describe() []sdk.Attribute {
 		{Name: "user", Type: "string", Doc: "User, or user:group, that a container runs as; names need an /etc/passwd."},
 		{Name: "workdir", Type: "string", Doc: "Absolute path of the folder that a container starts in."},
 		{Name: "author", Type: "string", Doc: "Author of the image."},
+		{Name: "annotations", Type: "map(string)", Doc: "Annotations of the manifests, and of the index over them."},
+		{Name: "history", Type: "list(string)", Doc: "Lines about how the image came about, as docker history shows them, the oldest first."},
+		{Name: "exposed_ports", Type: "list(string)", Doc: `Ports that a container listens on: "80", "80/tcp", "53/udp".`},
+		{Name: "volumes", Type: "list(string)", Doc: "Absolute paths of folders whose content outlives a container."},
+		{Name: "stop_signal", Type: "string", Doc: `The signal that ends a container: "SIGTERM", or its number.`},
+		{Name: "healthcheck", Type: "list(string)", Doc: "The command that tells whether a container is well, by its exit code; an extension of docker."},
+		{Name: "healthcheck_interval", Type: "string", Doc: `The time between two checks: "30s".`},
+		{Name: "healthcheck_timeout", Type: "string", Doc: "The time after which a check has failed."},
+		{Name: "healthcheck_start_period", Type: "string", Doc: "The time in which failures don't count yet."},
+		{Name: "healthcheck_retries", Type: "number", Doc: "How many failures in a row mean that a container isn't well."},
 	}
 }
+
+// Compressions are the values of the attribute compression.
+func Compressions() []string { return []string{"gzip", "zstd", "none"} }
 
 // Decode reads the attributes of a request and checks them. Errors are
 // sdk.Diagnostics.
@@ -61,6 +87,12 @@ func Decode(raw json.RawMessage) (Attributes, error) {
 			return a, bad(fmt.Sprintf("The environment can't have a variable %q.", name),
 				"Leave out NUL bytes, and in names the equals sign.", "attributes", "env", name)
 		}
+	}
+	if _, err := a.container(); err != nil {
+		return a, err
+	}
+	if _, ok := a.Annotations[""]; ok {
+		return a, bad("An annotation has no name.", "Give it one, such as \"org.opencontainers.image.source\".", "attributes", "annotations")
 	}
 	// A default in the description would also be given to an entrypoint.
 	if a.Cmd == nil && len(a.Entrypoint) == 0 {

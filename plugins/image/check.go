@@ -9,10 +9,12 @@ import (
 	"io"
 	"os"
 	"path"
+	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
 	"github.com/mkmini/mkmini/plugins/sdk"
@@ -73,7 +75,7 @@ func collect(ctx context.Context, index v1.ImageIndex, seen map[v1.Hash]bool, fo
 		if err != nil {
 			return err
 		}
-		if err := validate.Image(img); err != nil {
+		if err := validImage(img); err != nil {
 			return fmt.Errorf("image %s: %w", d.Digest, err)
 		}
 		config, err := img.ConfigFile()
@@ -85,6 +87,51 @@ func collect(ctx context.Context, index v1.ImageIndex, seen map[v1.Hash]bool, fo
 		}
 		p := sdk.Platform{OS: config.OS, Architecture: config.Architecture, Variant: config.Variant}
 		found[config.RootFS.DiffIDs[0].String()+" "+p.String()] = p
+	}
+	return nil
+}
+
+// validImage checks an image and its layers, however these are compressed:
+// validate knows gzip only.
+func validImage(img v1.Image) error {
+	manifest, err := img.Manifest()
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(manifest.Layers, func(d v1.Descriptor) bool { return d.MediaType != types.OCILayer }) {
+		return validate.Image(img)
+	}
+	if err := validate.Image(img, validate.Fast); err != nil {
+		return err
+	}
+	layers, err := img.Layers()
+	if err != nil {
+		return err
+	}
+	for _, l := range layers {
+		if err := errors.Join(same(l.Digest, l.Compressed), same(l.DiffID, l.Uncompressed)); err != nil {
+			return fmt.Errorf("validating layers: %w", err)
+		}
+	}
+	return nil
+}
+
+// same compares a digest with that of content.
+func same(digest func() (v1.Hash, error), content func() (io.ReadCloser, error)) error {
+	want, err := digest()
+	if err != nil {
+		return err
+	}
+	r, err := content()
+	if err != nil {
+		return err
+	}
+	got, _, err := v1.SHA256(r)
+	if err := errors.Join(err, r.Close()); err != nil {
+		return err
+	}
+	if got != want {
+		return fmt.Errorf("the digest is %s and not %s", got, want)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -43,7 +44,11 @@ func NewLayout(dir string, epoch time.Time, jobs int) (*Layout, error) {
 // AddImage writes an image of one layer, and returns its manifest with its
 // platform. It gets no name yet.
 func (l *Layout) AddImage(ctx context.Context, img sdk.Image, a Attributes) (v1.Descriptor, error) {
-	layer, err := l.addLayer(ctx, img)
+	container, err := a.container()
+	if err != nil {
+		return v1.Descriptor{}, err
+	}
+	layer, err := l.addLayer(ctx, img, a.Compression)
 	if err != nil {
 		return v1.Descriptor{}, err
 	}
@@ -55,11 +60,9 @@ func (l *Layout) AddImage(ctx context.Context, img sdk.Image, a Attributes) (v1.
 	config, err := l.addJSON(types.OCIConfigJSON, v1.ConfigFile{
 		OS: img.Platform.OS, Architecture: img.Platform.Architecture, Variant: img.Platform.Variant,
 		Author: a.Author, Created: created,
-		History: []v1.History{{Created: created, CreatedBy: "mkmini"}},
+		History: a.history(created),
 		RootFS:  v1.RootFS{Type: "layers", DiffIDs: []v1.Hash{diffID}},
-		Config: v1.Config{
-			Cmd: a.Cmd, Entrypoint: a.Entrypoint, Env: a.environment(), Labels: a.Labels, User: a.User, WorkingDir: a.Workdir,
-		},
+		Config:  container,
 	})
 	if err != nil {
 		return v1.Descriptor{}, err
@@ -140,16 +143,33 @@ func (l *Layout) Finish() error {
 	return artifact.Settle(l.dir, l.epoch)
 }
 
+// layerForms are how layers are compressed, by the attribute compression.
+// Source: image-spec layer.md.
+var layerForms = map[string]struct {
+	kind   types.MediaType
+	format compression.Format
+}{
+	"":     {types.OCILayer, compression.Gzip},
+	"gzip": {types.OCILayer, compression.Gzip},
+	"zstd": {types.OCILayerZStd, compression.Zstd},
+	"none": {types.OCIUncompressedLayer, compression.None},
+}
+
 // addLayer compresses a layer into a blob.
-func (l *Layout) addLayer(ctx context.Context, img sdk.Image) (v1.Descriptor, error) {
+func (l *Layout) addLayer(ctx context.Context, img sdk.Image, how string) (v1.Descriptor, error) {
+	form, ok := layerForms[how]
+	if !ok {
+		return v1.Descriptor{}, bad(fmt.Sprintf("There is no compression %q.", how),
+			"Write one of: "+strings.Join(Compressions(), ", ")+".", "attributes", "compression")
+	}
 	file, err := os.Open(img.Layer)
 	if err != nil {
 		return v1.Descriptor{}, err
 	}
 	defer file.Close()
 	plain := sha256.New()
-	d, err := l.addBlob(types.OCILayer, func(w io.Writer) error {
-		z, err := compression.NewWriter(w, compression.Gzip, l.jobs)
+	d, err := l.addBlob(form.kind, func(w io.Writer) error {
+		z, err := compression.NewWriter(w, form.format, l.jobs)
 		if err != nil {
 			return err
 		}

@@ -12,7 +12,9 @@ import (
 )
 
 // finished makes a layout of all test images.
-func finished(t *testing.T) (*Layout, []sdk.Image) {
+func finished(t *testing.T) (*Layout, []sdk.Image) { return finishedAs(t, Attributes{}) }
+
+func finishedAs(t *testing.T, a Attributes) (*Layout, []sdk.Image) {
 	t.Helper()
 	l, err := NewLayout(t.TempDir(), layertest.Epoch, 2)
 	if err != nil {
@@ -21,7 +23,7 @@ func finished(t *testing.T) (*Layout, []sdk.Image) {
 	images := layertest.Images(t)
 	var named []Named
 	for _, img := range images {
-		d, err := l.AddImage(t.Context(), img, Attributes{})
+		d, err := l.AddImage(t.Context(), img, a)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -69,7 +71,13 @@ func TestWriteErrorIsSeen(t *testing.T) {
 }
 
 func TestDamageIsSeen(t *testing.T) {
-	l, images := finished(t)
+	for _, how := range Compressions() {
+		t.Run(how, func(t *testing.T) { damageIsSeen(t, how) })
+	}
+}
+
+func damageIsSeen(t *testing.T, how string) {
+	l, images := finishedAs(t, Attributes{Compression: how})
 	if err := l.Check(t.Context(), images); err != nil {
 		t.Fatal(err)
 	}

@@ -27,8 +27,11 @@ func (exporter) Describe(context.Context) (sdk.ExporterInfo, error) {
 		Description: "an OCI image layout over all architectures",
 		MultiArch:   true,
 		Attributes: append(image.Describe(),
-			sdk.Attribute{Name: "annotations", Type: "map(string)", Doc: "Annotations of the manifests, and of the index over them."},
 			sdk.Attribute{Name: "archive", Type: "bool", Default: []byte("false"), Doc: "Write a tar archive in place of a folder."},
+			sdk.Attribute{
+				Name: "compression", Type: "string", Default: []byte(`"gzip"`), OneOf: image.Compressions(),
+				Doc: "How layers are compressed; zstd is smaller, and old tools do not read it.",
+			},
 		),
 	}, nil
 }
@@ -60,7 +63,11 @@ func (exporter) Export(ctx context.Context, req sdk.ExportRequest, progress sdk.
 	if err != nil {
 		return sdk.ExportResult{}, artifact.Explain(name, err)
 	}
-	result := sdk.Artifact{Path: name, Format: "oci", Run: commands(req.Images, transport, references[0])}
+	result := sdk.Artifact{Path: name, Format: "oci"}
+	// Skopeo doesn't hand layers on to docker that are compressed by zstd.
+	if attributes.Compression != "zstd" {
+		result.Run = commands(req.Images, transport, references[0])
+	}
 	if len(req.Images) == 1 {
 		result.Arch = req.Images[0].Arch
 	}

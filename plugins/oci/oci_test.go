@@ -1,6 +1,8 @@
 package oci_test
 
 import (
+	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -111,5 +113,90 @@ func TestRefuses(t *testing.T) {
 	req.Name = "../x"
 	if _, err := oci.New().Export(t.Context(), req, layertest.Progress(t)); err == nil {
 		t.Error("no error for a name with a path")
+	}
+}
+
+// layer returns the media type and the digest of an image's only layer, as
+// skopeo sees it.
+func layer(t *testing.T, skopeo, name string) (kind, digest string) {
+	t.Helper()
+	var manifest struct {
+		Layers []struct{ MediaType, Digest string }
+	}
+	raw := layertest.Run(t, nil, skopeo, "inspect", "--raw", name)
+	if err := json.Unmarshal([]byte(raw), &manifest); err != nil || len(manifest.Layers) != 1 {
+		t.Fatalf("%v: %s", err, raw)
+	}
+	return manifest.Layers[0].MediaType, manifest.Layers[0].Digest
+}
+
+func TestCompression(t *testing.T) {
+	skopeo, umoci := layertest.Tool(t, "skopeo", "skopeo"), layertest.Tool(t, "umoci", "umoci")
+	img := layertest.Images(t)[2:]
+	for how, want := range map[string]struct {
+		kind  string
+		umoci bool // whether umoci 0.4 reads it
+	}{
+		"gzip": {"application/vnd.oci.image.layer.v1.tar+gzip", true},
+		"none": {"application/vnd.oci.image.layer.v1.tar", true},
+		"zstd": {"application/vnd.oci.image.layer.v1.tar+zstd", false},
+	} {
+		t.Run(how, func(t *testing.T) {
+			layertest.SameEverywhere(t, oci.New(), func(t *testing.T) sdk.ExportRequest {
+				return layertest.Request(t, img, map[string]any{"compression": how})
+			})
+			path, _ := layertest.Export(t, oci.New(), layertest.Request(t, img, map[string]any{"compression": how}))
+			kind, digest := layer(t, skopeo, "oci:"+path+":latest")
+			if kind != want.kind {
+				t.Errorf("the layer is a %s", kind)
+			}
+			if !want.umoci {
+				blob, err := os.ReadFile(filepath.Join(path, "blobs/sha256", strings.TrimPrefix(digest, "sha256:")))
+				if err != nil {
+					t.Fatal(err)
+				}
+				plain := layertest.Run(t, blob, layertest.Tool(t, "zstd", "zstd"), "-dc")
+				if got := fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(plain))); got != img[0].Digest {
+					t.Errorf("zstd makes %s of the layer, not %s", got, img[0].Digest)
+				}
+				return
+			}
+			// Skopeo decompresses the layer, and compares it with its digest.
+			plain := filepath.Join(t.TempDir(), "plain.tar")
+			layertest.Run(t, nil, skopeo, "--insecure-policy", "--override-arch", "sw64", "copy", "-q", "oci:"+path+":latest", "docker-archive:"+plain+":minios:latest")
+			bundle := filepath.Join(layertest.Folder(t), "bundle")
+			layertest.Run(t, nil, umoci, "unpack", "--rootless", "--image", path+":latest", bundle)
+			if info, err := os.Stat(filepath.Join(bundle, "rootfs/bin/busybox")); err != nil || info.Size() < layertest.Size {
+				t.Errorf("umoci: %v %v", info, err)
+			}
+		})
+	}
+}
+
+func TestUmociSeesEverything(t *testing.T) {
+	umoci := layertest.Tool(t, "umoci", "umoci")
+	path, _ := layertest.Export(t, oci.New(), layertest.Request(t, layertest.Images(t)[:1], map[string]any{
+		"history": []string{"busybox 1.35.0"}, "exposed_ports": []string{"80"}, "volumes": []string{"/srv"}, "stop_signal": "SIGUSR1",
+	}))
+	stat := layertest.Run(t, nil, umoci, "stat", "--json", "--image", path+":latest")
+	for _, piece := range []string{`"created_by":"busybox 1.35.0"`, `"empty_layer":true`, `"created_by":"mkmini"`} {
+		if !strings.Contains(stat, piece) {
+			t.Errorf("umoci doesn't see %s: %s", piece, stat)
+		}
+	}
+	bundle := filepath.Join(layertest.Folder(t), "bundle")
+	layertest.Run(t, nil, umoci, "unpack", "--rootless", "--image", path+":latest", bundle)
+	config, err := os.ReadFile(filepath.Join(bundle, "config.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The names are of image-spec conversion.md.
+	for _, piece := range []string{
+		`"org.opencontainers.image.exposedPorts": "80/tcp"`, `"org.opencontainers.image.stopSignal": "SIGUSR1"`,
+		`"destination": "/srv"`,
+	} {
+		if !strings.Contains(string(config), piece) {
+			t.Errorf("umoci doesn't see %s: %s", piece, config)
+		}
 	}
 }
