@@ -32,7 +32,7 @@ type sources map[string]*hcl.File
 func atFault(err error) bool {
 	for ; err != nil; err = errors.Unwrap(err) {
 		switch e := err.(type) {
-		case hcl.Diagnostics, *usageError:
+		case hcl.Diagnostics, *usageError, *trouble:
 			return true
 		case *fault.Error:
 			return e.Usage
