@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"os"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -53,7 +52,7 @@ func (r *Reader) Push(ctx context.Context, reference, artifactType string, parts
 		keychain = authn.DefaultKeychain
 	}
 	p := pusher{ref: ref, options: []remote.Option{
-		remote.WithContext(ctx), remote.WithTransport(http.RoundTripper(guarded{base})), remote.WithAuthFromKeychain(keychain),
+		remote.WithContext(ctx), remote.WithTransport(Guard(base, "")), remote.WithAuthFromKeychain(keychain),
 	}}
 	digest, err := p.index(artifactType, parts)
 	if err != nil {

@@ -64,7 +64,7 @@ func (r *Reader) session(ctx context.Context, ref name.Reference, blobs string) 
 	if err != nil {
 		return nil, fmt.Errorf("docker's credentials can't be read: %w", err)
 	}
-	base = transport.NewRetry(guarded{base})
+	base = transport.NewRetry(Guard(base, ""))
 	rt, err := transport.NewWithContext(ctx, ref.Context().Registry, auth, base, []string{ref.Scope(transport.PullScope)})
 	if err != nil {
 		return nil, err
@@ -142,24 +142,31 @@ func explain(ref name.Reference, err error) error {
 		return fmt.Errorf("the registry %s has no image %s", registry, ref)
 	case errors.As(err, &answer):
 		return fmt.Errorf("the registry %s answers %d %s for %s", registry, answer.StatusCode, http.StatusText(answer.StatusCode), ref)
-	case errors.Is(err, errPlain):
-		return fmt.Errorf("the registry %s: %w", registry, errPlain)
+	case errors.Is(err, ErrPlain):
+		return fmt.Errorf("the registry %s: %w", registry, ErrPlain)
 	case errors.As(err, &dial):
 		return fmt.Errorf("the registry %s can't be reached: %w", registry, dial)
 	}
 	return fmt.Errorf("%s: %w", ref, err)
 }
 
-// errPlain is the reason of a request that was not made.
-var errPlain = errors.New("it offers plain http only, which is taken from this machine alone")
+// ErrPlain is the reason of a request that was not made.
+var ErrPlain = errors.New("it offers plain http only, which is taken from this machine alone")
 
-// guarded makes requests by plain http to this machine only: whoever is on
-// the way could read the credentials.
-type guarded struct{ http.RoundTripper }
+// Guard makes requests by plain http to this machine only: whoever is on the
+// way could read the credentials. Another host that they may go to is plain,
+// without a port; it may be empty.
+func Guard(base http.RoundTripper, plain string) http.RoundTripper { return guarded{base, plain} }
+
+type guarded struct {
+	http.RoundTripper
+	plain string
+}
 
 func (g guarded) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req.URL.Scheme != "https" && !loopback(req.URL.Hostname()) {
-		return nil, errPlain
+	host := req.URL.Hostname()
+	if req.URL.Scheme != "https" && !loopback(host) && (g.plain == "" || host != g.plain) {
+		return nil, ErrPlain
 	}
 	return g.RoundTripper.RoundTrip(req)
 }
