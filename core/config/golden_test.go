@@ -37,7 +37,11 @@ func catalog() Catalog {
 	}, image...)
 	rootfs := []sdk.Attribute{{
 		Name: "format", Type: "string", Default: json.RawMessage(`"tar.gz"`), Doc: "The archive's format.",
-		OneOf: []string{"tar", "tar.gz", "tar.xz", "tar.zst", "cpio", "cpio.gz", "cpio.xz", "cpio.zst", "dir"},
+		OneOf: []string{"tar", "tar.gz", "tar.xz", "tar.zst", "cpio", "cpio.gz", "cpio.xz", "cpio.zst", "dir", "zip", "squashfs", "ext4", "disk"},
+	}, {
+		Name: "size", Type: "string", Doc: "The image's size.",
+	}, {
+		Name: "compression", Type: "string", OneOf: []string{"gzip", "xz", "zstd"}, Doc: "The image's compression.",
 	}}
 	platform := func(arch string) sdk.Platform { return sdk.Platform{OS: "linux", Architecture: arch} }
 	return Catalog{

@@ -25,7 +25,19 @@ func CheckName(name string) error {
 // WriteFile makes the file name in dir with mode 0644. Fill writes it under a
 // temporary name, check reads it back from there, and only then it gets its
 // name. On an error nothing is left.
-func WriteFile(dir, name string, fill func(w io.Writer) error, check func(path string) error) (err error) {
+func WriteFile(dir, name string, fill func(w io.Writer) error, check func(path string) error) error {
+	return MakeFile(dir, name, func(file *os.File) error {
+		buffer := bufio.NewWriterSize(file, 256<<10)
+		if err := fill(buffer); err != nil {
+			return err
+		}
+		return buffer.Flush()
+	}, check)
+}
+
+// MakeFile is WriteFile for what is not written from its beginning to its end:
+// fill gets the file itself, which is empty, with its temporary name.
+func MakeFile(dir, name string, fill func(file *os.File) error, check func(path string) error) (err error) {
 	if err := CheckName(name); err != nil {
 		return err
 	}
@@ -34,8 +46,12 @@ func WriteFile(dir, name string, fill func(w io.Writer) error, check func(path s
 		return fmt.Errorf("write %s: %w", name, err)
 	}
 	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(file.Name()))
+		// Tools that fail may have removed it themselves.
+		if err == nil {
+			return
+		}
+		if left := os.Remove(file.Name()); !errors.Is(left, fs.ErrNotExist) {
+			err = errors.Join(err, left)
 		}
 	}()
 	if err := fillFile(file, fill); err != nil {
@@ -47,17 +63,13 @@ func WriteFile(dir, name string, fill func(w io.Writer) error, check func(path s
 	return os.Rename(file.Name(), filepath.Join(dir, name))
 }
 
-// fillFile fills a file through a buffer, and closes it.
-func fillFile(file *os.File, fill func(w io.Writer) error) (err error) {
+// fillFile fills a file, and closes it.
+func fillFile(file *os.File, fill func(file *os.File) error) (err error) {
 	defer func() {
 		// Close has its own errors on network file systems.
 		err = errors.Join(err, file.Close())
 	}()
-	buffer := bufio.NewWriterSize(file, 256<<10)
-	if err := fill(buffer); err != nil {
-		return err
-	}
-	if err := buffer.Flush(); err != nil {
+	if err := fill(file); err != nil {
 		return err
 	}
 	return file.Chmod(0o644)

@@ -77,11 +77,10 @@ func build(t *testing.T, source Source, size int64) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	length := size
 	if size == 0 {
-		length = plan.Size()
+		size = plan.Size()
 	}
-	if err := errors.Join(file.Truncate(length), plan.Write(holes{file}, size, uuid), file.Close()); err != nil {
+	if err := errors.Join(file.Truncate(size), plan.Write(holes{file}, size, uuid), file.Close()); err != nil {
 		t.Fatal(err)
 	}
 	if e2fsck := tool(t, "e2fsck"); e2fsck != "" {

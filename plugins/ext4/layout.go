@@ -57,28 +57,30 @@ func (p *Plan) fitted() layout { return newLayout(1, int64(p.inodes), p.data) }
 // Size returns the length in bytes of the smallest image.
 func (p *Plan) Size() int64 { return p.fitted().blocks * BlockSize }
 
-// layout returns the layout for an image of size bytes, or for 0 the smallest.
+// Fits returns nil, or if an image of size bytes is too small a [*SizeError].
+func (p *Plan) Fits(size int64) error {
+	_, err := p.layout(size)
+	return err
+}
+
+// layout returns the layout for an image of size bytes.
 func (p *Plan) layout(size int64) (layout, error) {
 	least, blocks := p.fitted(), size/BlockSize
-	if size == 0 {
-		blocks = least.blocks
-	}
 	switch {
 	case blocks < least.blocks:
 		return layout{}, &SizeError{Size: size, Need: least.blocks * BlockSize}
 	case blocks > maxBlocks:
 		return layout{}, errors.New("ext4 images of 16 TiB and more can't be written")
-	case size == 0:
-		return least, nil
 	}
 	groups := divide(blocks, blocksPerGroup)
-	// Inodes for files to come, unless the files that are there need their
-	// space.
-	inodes := min(max(int64(p.inodes), size/bytesPerInode), groups*maxInodesPerGroup)
-	l := newLayout(groups, inodes, p.data)
-	if l.blocks > blocks {
-		l = newLayout(groups, int64(p.inodes), p.data)
+	if inodes := min(size/bytesPerInode, groups*maxInodesPerGroup); inodes > int64(p.inodes) {
+		// Inodes for files to come, unless those that are there need the space.
+		if l := newLayout(groups, inodes, p.data); l.blocks <= blocks {
+			l.blocks = blocks
+			return l, nil
+		}
 	}
+	l := newLayout(groups, int64(p.inodes), p.data)
 	if l.blocks > blocks {
 		return layout{}, &SizeError{Size: size, Need: l.blocks * BlockSize}
 	}

@@ -17,7 +17,7 @@ type writer struct {
 }
 
 // Write writes the file system to w, whose bytes are zero before: an image of
-// size bytes, or for 0 of [Plan.Size]. A size that is too small is a
+// size bytes, [Plan.Size] or more. A size that is too small is a
 // [*SizeError], before anything is written.
 func (p *Plan) Write(w io.WriterAt, size int64, uuid [16]byte) error {
 	l, err := p.layout(size)

@@ -4,44 +4,76 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/mkmini/mkmini/plugins/compression"
 	"github.com/mkmini/mkmini/plugins/image"
 	"github.com/mkmini/mkmini/plugins/sdk"
 )
 
-// commands use what was written.
-func commands(name string, img sdk.Image, kind, suffix string) []string {
-	switch kind {
-	case "tar":
-		tag := strings.ToLower(name) + ":" + strings.ToLower(img.Arch)
-		return []string{
-			fmt.Sprintf("docker import %s-c 'CMD [\"/bin/sh\"]' {path} %s", image.PlatformFlag(img.Platform), tag),
-			image.RunCommand(img.Platform, tag),
-		}
-	case "cpio":
-		return boot(img.Boot, suffix)
+// importTar imports an archive into docker, and runs it.
+func importTar(name string, img sdk.Image) []string {
+	tag := strings.ToLower(name) + ":" + strings.ToLower(img.Arch)
+	return []string{
+		fmt.Sprintf("docker import %s-c 'CMD [\"/bin/sh\"]' {path} %s", image.PlatformFlag(img.Platform), tag),
+		image.RunCommand(img.Platform, tag),
 	}
+}
+
+// enterFolder makes a folder the root of a shell.
+func enterFolder(string, sdk.Image) []string {
 	return []string{"unshare --map-root-user chroot {path} /bin/sh"}
 }
 
-// boot returns the command that boots an initramfs with the user's KERNEL.
-// Standard input stays the terminal, for the shell.
-func boot(b *sdk.Boot, suffix string) []string {
+func listZip(string, sdk.Image) []string { return []string{"unzip -l {path}"} }
+
+func listSquashfs(string, sdk.Image) []string { return []string{"unsquashfs -lln {path}"} }
+
+// bootExt4 boots an image of a file system, or lists it.
+func bootExt4(_ string, img sdk.Image) []string {
+	if img.Boot == nil {
+		return []string{"debugfs -R 'ls -l' {path}"}
+	}
+	return []string{bootDrive(img.Boot, "vda")}
+}
+
+// bootDisk boots an image of a disk, or lists its partitions.
+func bootDisk(_ string, img sdk.Image) []string {
+	if img.Boot == nil {
+		return []string{"sfdisk --list {path}"}
+	}
+	return []string{bootDrive(img.Boot, "vda1")}
+}
+
+// bootDrive returns the command that boots an image with the user's KERNEL,
+// which has the drivers of virtio disks and ext4 in it.
+func bootDrive(b *sdk.Boot, root string) string {
+	return qemu(b, "-drive file={path},format=raw,if=virtio", "root=/dev/"+root+" rw")
+}
+
+// bootInitramfs returns the command that boots an initramfs with the user's
+// KERNEL.
+func bootInitramfs(b *sdk.Boot, c compression.Format) []string {
 	if b == nil {
 		return nil
 	}
 	if b.NoInitrd {
-		if suffix != "" {
+		if c != compression.None {
 			return nil
 		}
 		// In the kernel's source tree: the initramfs becomes part of the kernel.
 		return []string{"scripts/config --set-str INITRAMFS_SOURCE {path}"}
 	}
+	return []string{qemu(b, "-initrd {path}", "")}
+}
+
+// qemu returns a command that boots. Standard input stays the terminal, for
+// the shell.
+func qemu(b *sdk.Boot, medium, kernelOptions string) string {
 	memory := b.MemoryMiB
 	if memory == 0 {
 		memory = 256
 	}
 	words := append([]string{b.System}, b.Args...)
-	words = append(words, "-m", fmt.Sprint(memory), "-nographic", "-no-reboot",
-		"-kernel", "KERNEL", "-initrd", "{path}", "-append", fmt.Sprintf("\"console=%s panic=1\"", b.Console))
-	return []string{strings.Join(words, " ")}
+	words = append(words, "-m", fmt.Sprint(memory), "-nographic", "-no-reboot", "-kernel", "KERNEL", medium,
+		fmt.Sprintf("-append \"%s\"", strings.TrimSpace(kernelOptions+" console="+b.Console+" panic=1")))
+	return strings.Join(words, " ")
 }

@@ -33,7 +33,7 @@ type unpacker struct {
 
 // exportDir writes the layer as a folder. What needs root is left out with a
 // warning.
-func exportDir(ctx context.Context, req sdk.ExportRequest, name string) (sdk.Diagnostics, error) {
+func exportDir(ctx context.Context, req sdk.ExportRequest, name string, _ options) (sdk.Diagnostics, error) {
 	img := req.Images[0]
 	u := &unpacker{skipped: make(map[string]bool)}
 	err := artifact.WriteFolder(req.OutDir, name, func(folder string) (err error) {
