@@ -200,6 +200,7 @@ func (s *scanner) readTar(f *os.File, stream io.Reader, a *Artifact) error {
 		if _, err := f.Seek(0, io.SeekStart); err != nil {
 			return err
 		}
+		s.left = s.limits.Bytes // what was read to see what it is comes again
 		stream = bufio.NewReaderSize(&capped{&stoppable{f, s.done}, s}, 256<<10)
 	}
 	t := newTree(s)
