@@ -41,6 +41,7 @@ func TestExitCodes(t *testing.T) {
 		{"fault of the configuration", fmt.Errorf("x: %w", &fault.Error{Usage: true}), 2},
 		{"configuration", hcl.Diagnostics{{Severity: hcl.DiagError}}, 2},
 		{"command line", &usageError{"x"}, 2},
+		{"nothing to compare", &trouble{&fault.Error{}}, 2},
 		{"one fault, then one of the configuration", errors.Join(&fault.Error{}, &fault.Error{Usage: true}), 2},
 		{"one fault of the configuration, then another", errors.Join(fmt.Errorf("x: %w", errors.Join(&fault.Error{Usage: true})), &fault.Error{}), 2},
 		{"a fault of the plugin that wraps one of the user", &fault.Error{Err: &fault.Error{Usage: true}}, 1},
