@@ -70,8 +70,16 @@ func (z *zipper) write(ctx context.Context, w io.Writer, img sdk.Image, dir stri
 	}
 	defer func() { err = errors.Join(err, z.spool.Close(), os.Remove(z.spool.Name())) }()
 	z.archive = zip.NewWriter(w)
-	// Not the standard library's, which may change with each Go.
-	z.archive.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, 6) })
+	// Not the standard library's, which may change with each Go; and one for
+	// all files, since it is large.
+	compressor, err := flate.NewWriter(io.Discard, 6)
+	if err != nil {
+		return err
+	}
+	z.archive.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) {
+		compressor.Reset(w)
+		return compressor, nil
+	})
 	err = layer.Walk(ctx, img.Layer, img.Digest, func(e layer.Entry, content io.Reader) error {
 		if err := z.add(e, content); err != nil {
 			return fmt.Errorf("%s: %w", e.Name, err)
