@@ -108,11 +108,13 @@ func (r *run) place(ctx context.Context, s plan.Step, cached bool, start time.Ti
 	if err := r.Store.Load(s.Key, &made); err != nil {
 		return nil, err
 	}
+	delivery := r.job.Config.Exports[s.Export].Delivery(s.Arch)
 	var artifacts []event.Artifact
 	for i, a := range made.Artifacts {
 		dst := filepath.Join(r.job.Out, filepath.FromSlash(a.Path))
 		p := placed{export: s.Export, target: s.Target, order: i, Artifact: event.Artifact{
 			Path: filepath.Join(r.job.Shown, filepath.FromSlash(a.Path)), Format: a.Format, Arch: a.Arch, Libc: r.libcs(s), SHA256: a.SHA256, Size: a.Size, Run: a.Run, Cached: cached,
+			Push: delivery.Push, Load: delivery.Load,
 		}}
 		if err := r.claim(a.Path, p); err != nil {
 			return nil, err

@@ -46,7 +46,13 @@ func (a *app) run(ctx context.Context, view event.Sink) (artifacts []event.Artif
 	if err := a.guard(ctx, t, s, view); err != nil {
 		return nil, err
 	}
-	return t.builder.Build(ctx, t.job(s))
+	if err := a.deliverable(s.config, view); err != nil {
+		return nil, err
+	}
+	if artifacts, err = t.builder.Build(ctx, t.job(s)); err != nil {
+		return artifacts, err
+	}
+	return artifacts, a.deliver(ctx, view, artifacts)
 }
 
 // result classifies how a build ended.

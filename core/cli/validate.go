@@ -30,6 +30,9 @@ func (a *app) validate(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := a.deliverable(s.config, view); err != nil {
+		return errors.Join(err, t.host.Close())
+	}
 	fmt.Fprintf(a.Streams.Out, "%s is valid: %s, %s.\n", a.flags.config,
 		ui.Count(len(s.config.Targets), "architecture"), ui.Count(len(s.config.Exports), "export"))
 	return t.host.Close()

@@ -80,7 +80,8 @@ type Event struct {
 	Time time.Time `json:"time,omitzero"`
 	Kind Kind      `json:"kind"`
 	// Step names the kind of work: "source", "source musl", "toolchain",
-	// "libc", "busybox", "rootfs", "check", "export docker". Step and Arch
+	// "libc", "busybox", "rootfs", "check", "export docker", and what comes
+	// after a plan's own, "load" and "push". Step and Arch
 	// together name one step of the build; the second export by a plugin is
 	// "export docker (2)".
 	Step string `json:"step,omitempty"`
@@ -160,6 +161,10 @@ type Artifact struct {
 	Run []string `json:"run,omitempty"`
 	// Cached says that this build took it from the store.
 	Cached bool `json:"cached,omitempty"`
+	// Push are names in registries that it is to get, and Load says that a
+	// docker engine is to get it.
+	Push []string `json:"-"`
+	Load bool     `json:"-"`
 }
 
 // Sink takes events. Event may be called from several goroutines at once,

@@ -114,9 +114,9 @@ func (p *Pusher) delivery(l *Layout, req Request, progress Progress) (*delivery,
 		options = append(options, name.Insecure)
 	}
 	for _, text := range req.Names {
-		tag, err := name.NewTag(text, options...)
+		tag, err := parseTag(text, options...)
 		if err != nil {
-			return nil, badName(text, `Write one such as "registry.example/team/mini:1.0", in small letters up to the colon.`, err)
+			return nil, err
 		}
 		d.tags = append(d.tags, tag)
 	}
@@ -287,4 +287,19 @@ func (c impatient) Write(p []byte) (int, error) {
 		err = fmt.Errorf("the registry took nothing for %v: %w", c.idle, err)
 	}
 	return n, err
+}
+
+// Name returns the whole name that an image gets in a registry, with the
+// registry and the tag. Errors are *fault.Error.
+func Name(text string) (string, error) {
+	tag, err := parseTag(text)
+	return tag.Name(), err
+}
+
+func parseTag(text string, options ...name.Option) (name.Tag, error) {
+	tag, err := name.NewTag(text, options...)
+	if err != nil {
+		return tag, badName(text, `Write one such as "registry.example/team/mini:1.0", in small letters up to the colon.`, err)
+	}
+	return tag, nil
 }

@@ -33,7 +33,9 @@ func New() sdk.Exporter { return exporter{} }
 func (exporter) Describe(context.Context) (sdk.ExporterInfo, error) {
 	return sdk.ExporterInfo{
 		Description: "an image for docker load, readable as an OCI image layout as well",
-		Attributes:  image.Describe(),
+		Attributes: append(image.Describe(),
+			sdk.Attribute{Name: "load", Type: "bool", Default: []byte("false"), Doc: "Whether mkmini hands the image to the docker engine after the export."},
+		),
 	}, nil
 }
 
