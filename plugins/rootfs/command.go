@@ -32,21 +32,27 @@ func bootExt4(_ string, img sdk.Image) []string {
 	if img.Boot == nil {
 		return []string{"debugfs -R 'ls -l' {path}"}
 	}
-	return []string{bootDrive(img.Boot, "vda")}
+	return []string{bootDrive(img.Boot, "raw", "vda")}
 }
 
-// bootDisk boots an image of a disk, or lists its partitions.
-func bootDisk(_ string, img sdk.Image) []string {
-	if img.Boot == nil {
-		return []string{"sfdisk --list {path}"}
+// bootDisk boots an image of a disk in one of QEMU's formats, or lists its
+// partitions.
+func bootDisk(format string) func(name string, img sdk.Image) []string {
+	return func(_ string, img sdk.Image) []string {
+		switch {
+		case img.Boot != nil:
+			return []string{bootDrive(img.Boot, format, "vda1")}
+		case format == "raw":
+			return []string{"sfdisk --list {path}"}
+		}
+		return []string{"qemu-img info {path}"}
 	}
-	return []string{bootDrive(img.Boot, "vda1")}
 }
 
 // bootDrive returns the command that boots an image with the user's KERNEL,
 // which has the drivers of virtio disks and ext4 in it.
-func bootDrive(b *sdk.Boot, root string) string {
-	return qemu(b, "-drive file={path},format=raw,if=virtio", "root=/dev/"+root+" rw")
+func bootDrive(b *sdk.Boot, format, root string) string {
+	return qemu(b, "-drive file={path},format="+format+",if=virtio", "root=/dev/"+root+" rw")
 }
 
 // bootInitramfs returns the command that boots an initramfs with the user's

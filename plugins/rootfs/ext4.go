@@ -115,7 +115,7 @@ func isHole(p []byte, at int64) bool {
 }
 
 // comparer fails where it is to write something else than is there.
-type comparer struct{ file *os.File }
+type comparer struct{ file io.ReaderAt }
 
 func (c comparer) WriteAt(p []byte, at int64) (int, error) {
 	there := make([]byte, len(p))

@@ -33,7 +33,8 @@ var formats = []format{
 	{name: "zip", export: exportZip, commands: listZip},
 	{name: "squashfs", takes: []string{"compression"}, export: exportSquashfs, commands: listSquashfs},
 	{name: "ext4", takes: []string{"size"}, export: exportExt4, commands: bootExt4},
-	{name: "disk", takes: []string{"size"}, export: exportDisk, commands: bootDisk},
+	{name: "disk", takes: []string{"size"}, export: exportDisk, commands: bootDisk("raw")},
+	{name: "qcow2", takes: []string{"size"}, export: exportQcow2, commands: bootDisk("qcow2")},
 }
 
 // names returns the names of all formats.

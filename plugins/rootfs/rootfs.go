@@ -35,7 +35,7 @@ func (exporter) Describe(context.Context) (sdk.ExporterInfo, error) {
 			},
 			{
 				Name: "size", Type: "string",
-				Doc: "Size of an ext4 or disk image, such as \"64M\"; without it, as small as it can be.",
+				Doc: "Size of an ext4, disk or qcow2 image, such as \"64M\"; without it, as small as it can be.",
 			},
 			{
 				Name: "compression", Type: "string", OneOf: slices.Clone(compressions),

@@ -150,6 +150,7 @@ func TestCommands(t *testing.T) {
 	kernel := "qemu-system-aarch64 -M virt -cpu cortex-a57 -m 256 -nographic -no-reboot -kernel KERNEL "
 	boot := kernel + `-initrd {path} -append "console=ttyAMA0 panic=1"`
 	drive := kernel + `-drive file={path},format=raw,if=virtio -append "root=/dev/`
+	qcow2 := strings.Replace(drive, "raw", "qcow2", 1)
 	ends := img
 	ends.Boot = &sdk.Boot{System: "qemu-system-sw64", NoInitrd: true, MemoryMiB: 512}
 	unknown := img
@@ -171,6 +172,8 @@ func TestCommands(t *testing.T) {
 			`docker import -c 'CMD ["/bin/sh"]' {path} minios:aarch64`, "docker run --rm -it minios:aarch64"}},
 		{img, "ext4", []string{drive + `vda rw console=ttyAMA0 panic=1"`}},
 		{img, "disk", []string{drive + `vda1 rw console=ttyAMA0 panic=1"`}},
+		{img, "qcow2", []string{qcow2 + `vda1 rw console=ttyAMA0 panic=1"`}},
+		{unknown, "qcow2", []string{"qemu-img info {path}"}},
 		{unknown, "ext4", []string{"debugfs -R 'ls -l' {path}"}},
 		{unknown, "disk", []string{"sfdisk --list {path}"}},
 		{img, "zip", []string{"unzip -l {path}"}},
