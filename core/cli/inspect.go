@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -59,10 +60,10 @@ func (a *app) inspect(ctx context.Context, path, platform string, summary bool) 
 			t.Entries = nil
 		}
 	}
-	if a.flags.json {
-		return a.writeJSON(art)
-	}
 	w := bufio.NewWriter(a.Streams.Out)
+	if a.flags.json {
+		return errors.Join(art.WriteJSON(w), w.Flush())
+	}
 	title := art.Format
 	if art.Compression != "" {
 		title += ", " + art.Compression

@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"archive/tar"
+	"bytes"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -105,11 +106,11 @@ func TestFormatsHoldTheSame(t *testing.T) {
 func TestJSON(t *testing.T) {
 	tree := mustRead(t, put(t, "x", tarOf(t, file("a", "1"), symlink("\xff", "b"),
 		&tar.Header{Typeflag: tar.TypeBlock, Name: "n", Devmajor: 8}))).Trees[0]
-	var got []object
+	var got []fields
 	if err := json.Unmarshal([]byte(jsonOf(t, tree.Entries)), &got); err != nil {
 		t.Fatal(err)
 	}
-	want := []object{
+	want := []fields{
 		{"path": "/", "type": "directory", "implied": true, "mode": "0755"},
 		{"path": "/a", "type": "file", "mode": "0644", "size": 1.0, "sha256": hexOf([]byte("1"))},
 		{"path": "/n", "type": "block device", "mode": "0000", "major": 8.0, "minor": 0.0},
@@ -133,6 +134,35 @@ func TestQuote(t *testing.T) {
 	} {
 		if got := Quote(name); got != want {
 			t.Errorf("Quote(%q) is %s, want %s", name, got, want)
+		}
+	}
+}
+
+// What is written bit by bit is what encoding/json writes at once.
+func TestWriteJSON(t *testing.T) {
+	b := blobs{}
+	layer := tarOf(t, file("a", "1"), symlink("b", "a"))
+	b.index(t, b.image(t, "arm64", layer), b.image(t, "amd64", layer))
+	for _, path := range []string{put(t, "x", layer), b.write(t)} {
+		a := mustRead(t, path)
+		for range 2 {
+			var got bytes.Buffer
+			if err := a.WriteJSON(&got); err != nil {
+				t.Fatal(err)
+			}
+			if lines := bytes.Count(got.Bytes(), []byte("\n{\"path\":")); a.Trees[0].Entries != nil && lines != 3*len(a.Trees) {
+				t.Errorf("%d entries begin a line", lines)
+			}
+			var compact bytes.Buffer
+			if err := json.Compact(&compact, got.Bytes()); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(jsonOf(t, a), compact.String()); diff != "" {
+				t.Errorf("(-json +got):\n%s", diff)
+			}
+			for _, tree := range a.Trees {
+				tree.Entries = nil // as for a summary
+			}
 		}
 	}
 }

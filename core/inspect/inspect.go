@@ -66,10 +66,10 @@ type Artifact struct {
 	// Compression is "gzip", "bzip2", "xz", "zstd" or empty: of the whole
 	// artifact, not of an image's layers.
 	Compression string `json:"compression,omitempty"`
-	// Trees are the file systems: one of each image, or the only one.
-	Trees []*Tree `json:"trees"`
 	// Attached are manifests in an OCI layout that are no images.
 	Attached []Attachment `json:"attached,omitempty"`
+	// Trees are the file systems: one of each image, or the only one.
+	Trees []*Tree `json:"trees,omitzero"`
 }
 
 // Tree is a file system.

@@ -82,14 +82,14 @@ func TestImages(t *testing.T) {
 	}
 	b := blobs{}
 	arm, amd := b.image(t, "arm64", one), b.image(t, "amd64", one, two)
-	arm["annotations"] = object{"org.opencontainers.image.ref.name": "v1"}
-	again := object{"mediaType": arm["mediaType"], "digest": arm["digest"], "size": arm["size"],
-		"annotations": object{"io.containerd.image.name": "example.org/mini:2", "org.opencontainers.image.ref.name": "2"}}
-	sbom := b.add(jsonOf(t, object{
+	arm["annotations"] = fields{"org.opencontainers.image.ref.name": "v1"}
+	again := fields{"mediaType": arm["mediaType"], "digest": arm["digest"], "size": arm["size"],
+		"annotations": fields{"io.containerd.image.name": "example.org/mini:2", "org.opencontainers.image.ref.name": "2"}}
+	sbom := b.add(jsonOf(t, fields{
 		"schemaVersion": 2, "artifactType": "application/spdx+json", "subject": arm,
-		"config": b.add("{}", "application/vnd.oci.empty.v1+json"), "layers": []object{},
+		"config": b.add("{}", "application/vnd.oci.empty.v1+json"), "layers": []fields{},
 	}), "application/vnd.oci.image.manifest.v1+json")
-	nested := b.add(jsonOf(t, object{"schemaVersion": 2, "manifests": []object{amd, sbom}}), "application/vnd.oci.image.index.v1+json")
+	nested := b.add(jsonOf(t, fields{"schemaVersion": 2, "manifests": []fields{amd, sbom}}), "application/vnd.oci.image.index.v1+json")
 	b.index(t, arm, again, nested)
 	layout := b.write(t)
 
@@ -120,8 +120,8 @@ func TestImages(t *testing.T) {
 	if err != nil || a.Format != "docker" || a.Compression != "gzip" || a.Trees[0].Image.Tags[0] != "mini:1" {
 		t.Errorf("%v, %+v", err, a)
 	}
-	fields := DiffConfig(i, &Image{OS: "linux", Architecture: "amd64", Config: Config{Cmd: []string{"a b"}, Env: []string{"A=b"}}})
-	if diff := cmp.Diff([]Field{{"platform", "linux/arm64", "linux/amd64"}, {"cmd", `["/bin/sh"]`, `["a b"]`}}, fields); diff != "" {
+	differ := DiffConfig(i, &Image{OS: "linux", Architecture: "amd64", Config: Config{Cmd: []string{"a b"}, Env: []string{"A=b"}}})
+	if diff := cmp.Diff([]Field{{"platform", "linux/arm64", "linux/amd64"}, {"cmd", `["/bin/sh"]`, `["a b"]`}}, differ); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -101,7 +101,7 @@ func jsonOf(t testing.TB, v any) string {
 	return string(data)
 }
 
-type object map[string]any
+type fields map[string]any
 
 // configOf is the configuration of an image with these layers.
 func configOf(t testing.TB, arch string, layers ...[]byte) string {
@@ -109,9 +109,9 @@ func configOf(t testing.TB, arch string, layers ...[]byte) string {
 	for _, l := range layers {
 		ids = append(ids, "sha256:"+hexOf(l))
 	}
-	return jsonOf(t, object{
-		"os": "linux", "architecture": arch, "config": object{"Cmd": []string{"/bin/sh"}, "Env": []string{"A=b"}},
-		"rootfs": object{"type": "layers", "diff_ids": ids},
+	return jsonOf(t, fields{
+		"os": "linux", "architecture": arch, "config": fields{"Cmd": []string{"/bin/sh"}, "Env": []string{"A=b"}},
+		"rootfs": fields{"type": "layers", "diff_ids": ids},
 	})
 }
 
@@ -125,7 +125,7 @@ func savedOf(t testing.TB, layers ...[]byte) []byte {
 		names = append(names, fmt.Sprintf("%d/layer.tar", i))
 		entries = append(entries, file(names[i], string(l)))
 	}
-	list := jsonOf(t, []object{{"Config": name, "RepoTags": []string{"mini:1"}, "Layers": names}})
+	list := jsonOf(t, []fields{{"Config": name, "RepoTags": []string{"mini:1"}, "Layers": names}})
 	return tarOf(t, append(entries, file("manifest.json", list))...)
 }
 
@@ -133,27 +133,27 @@ func savedOf(t testing.TB, layers ...[]byte) []byte {
 type blobs map[string]string
 
 // add adds a blob and returns its descriptor.
-func (b blobs) add(data, mediaType string) object {
+func (b blobs) add(data, mediaType string) fields {
 	b["blobs/sha256/"+hexOf([]byte(data))] = data
-	return object{"mediaType": mediaType, "digest": "sha256:" + hexOf([]byte(data)), "size": len(data)}
+	return fields{"mediaType": mediaType, "digest": "sha256:" + hexOf([]byte(data)), "size": len(data)}
 }
 
 // image adds an image and returns its descriptor.
-func (b blobs) image(t testing.TB, arch string, layers ...[]byte) object {
-	var list []object
+func (b blobs) image(t testing.TB, arch string, layers ...[]byte) fields {
+	var list []fields
 	for _, l := range layers {
 		list = append(list, b.add(string(l), "application/vnd.oci.image.layer.v1.tar"))
 	}
-	manifest := jsonOf(t, object{
+	manifest := jsonOf(t, fields{
 		"schemaVersion": 2, "config": b.add(configOf(t, arch, layers...), "application/vnd.oci.image.config.v1+json"), "layers": list,
 	})
 	return b.add(manifest, "application/vnd.oci.image.manifest.v1+json")
 }
 
 // index makes the blobs a layout.
-func (b blobs) index(t testing.TB, manifests ...object) {
+func (b blobs) index(t testing.TB, manifests ...fields) {
 	b["oci-layout"] = `{"imageLayoutVersion":"1.0.0"}`
-	b["index.json"] = jsonOf(t, object{"schemaVersion": 2, "manifests": manifests})
+	b["index.json"] = jsonOf(t, fields{"schemaVersion": 2, "manifests": manifests})
 }
 
 // write writes the layout as a folder.

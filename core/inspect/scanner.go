@@ -25,6 +25,8 @@ type scanner struct {
 	done func() error
 	// spool holds one executable at a time; nil before the first.
 	spool *os.File
+	// buffer is for copying, of many small files too.
+	buffer []byte
 }
 
 // errTooLarge says that a limit was met.
@@ -119,7 +121,10 @@ func (s *scanner) content(r io.Reader, e *Entry) error {
 		}
 		to = io.MultiWriter(h, copied)
 	}
-	rest, err := io.Copy(to, &stoppable{r, s.done})
+	if s.buffer == nil {
+		s.buffer = make([]byte, 64<<10)
+	}
+	rest, err := io.CopyBuffer(to, &stoppable{r, s.done}, s.buffer)
 	if err != nil {
 		return err
 	}

@@ -274,6 +274,7 @@ func (t *tree) list(name string, n *node, done *Tree) {
 	done.Entries = append(done.Entries, e)
 	done.Totals.add(e)
 	for _, base := range slices.Sorted(maps.Keys(n.children)) {
-		t.list(path.Join(name, base), n.children[base], done)
+		t.list(strings.TrimSuffix(name, "/")+"/"+base, n.children[base], done)
 	}
+	n.children = nil // a large tree needs not be there twice
 }
