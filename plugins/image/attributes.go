@@ -63,8 +63,8 @@ func Describe() []sdk.Attribute {
 		{Name: "healthcheck_interval", Type: "string", Doc: `The time between two checks: "30s".`},
 		{Name: "healthcheck_timeout", Type: "string", Doc: "The time after which a check has failed."},
 		{Name: "healthcheck_start_period", Type: "string", Doc: "The time in which failures don't count yet."},
-		{Name: "push", Type: "list(string)", Doc: "Names in registries that mkmini gives the image after the export."},
 		{Name: "healthcheck_retries", Type: "number", Doc: "How many failures in a row mean that a container isn't well."},
+		{Name: "push", Type: "list(string)", Doc: "Names in registries that mkmini gives the image after the export."},
 	}
 }
 
