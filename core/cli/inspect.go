@@ -25,9 +25,9 @@ func (a *app) inspectCommand() *cobra.Command {
 		Use:   "inspect ARTIFACT",
 		Short: "Show what is in an archive, an image or a folder",
 		Long: `Show what is in an artifact, mkmini's or anyone's: a tar or newc cpio archive,
-compressed or not, what docker save writes, an OCI layout as a folder or a tar
-archive, or a folder. Layers of images are applied, and checked against their
-digests.`,
+compressed or not, a zip archive, what docker save writes, an OCI layout as a
+folder or a tar archive, or a folder. Layers of images are applied, and checked
+against their digests.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return &usageError{"which artifact? Name one archive, image or folder"}

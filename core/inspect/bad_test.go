@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"archive/tar"
+	"archive/zip"
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -168,6 +169,14 @@ func FuzzRead(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
+	var packed bytes.Buffer
+	z := zip.NewWriter(&packed)
+	if w, err := z.Create("d/f"); err != nil {
+		f.Fatal(err)
+	} else if _, err := w.Write(whole); err != nil || z.Close() != nil {
+		f.Fatal(err)
+	}
+	f.Add(packed.Bytes())
 	limits := Limits{Bytes: 1 << 20, Entries: 1000, Names: 1 << 20}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		a, err := Read(t.Context(), put(t, "x", data), Options{ELF: true, Limits: limits})

@@ -60,7 +60,7 @@ type Options struct {
 type Artifact struct {
 	// Path is as it was given.
 	Path string `json:"path"`
-	// Format is "folder", "tar", "cpio", "docker" or "oci". What docker save
+	// Format is "folder", "tar", "cpio", "zip", "docker" or "oci". What docker save
 	// writes today is also an OCI layout, and read as that.
 	Format string `json:"format"`
 	// Compression is "gzip", "bzip2", "xz", "zstd" or empty: of the whole
@@ -84,8 +84,9 @@ type Tree struct {
 	Entries []*Entry `json:"entries,omitzero"`
 }
 
-// Read reads an artifact: a tar or newc cpio archive, compressed or not, what
-// docker save writes, an OCI layout as a folder or a tar archive, or a folder.
+// Read reads an artifact: a tar or newc cpio archive, compressed or not, a zip
+// archive, what docker save writes, an OCI layout as a folder or a tar archive,
+// or a folder.
 // Failures are *fault.Error, apart from the end of ctx, which is its cause.
 func Read(ctx context.Context, path string, o Options) (*Artifact, error) {
 	a, err := read(ctx, path, o)
@@ -98,7 +99,7 @@ func Read(ctx context.Context, path string, o Options) (*Artifact, error) {
 	f := &fault.Error{
 		Step: "inspect " + quoted(filepath.Base(path)), Summary: "Artifact not readable",
 		Detail: fmt.Sprintf("%s can't be read: %s.", quoted(path), err), Err: err,
-		Remedy: "Give a tar or cpio archive, what docker save writes, an OCI layout, or a folder, that is complete.",
+		Remedy: "Give a tar, cpio or zip archive, what docker save writes, an OCI layout, or a folder, that is complete.",
 	}
 	var choice *choiceError
 	switch {
@@ -183,6 +184,17 @@ func (s *scanner) readFile(path string, a *Artifact) error {
 		return nil
 	case "tar":
 		return s.readTar(f, stream, a)
+	case "zip":
+		if a.Compression != "" {
+			return errors.New("it is a zip archive that is compressed once more")
+		}
+		a.Format = kind
+		t := newTree(s)
+		if err := s.zip(f, t); err != nil {
+			return err
+		}
+		a.Trees = []*Tree{t.finish()}
+		return nil
 	default:
 		return fmt.Errorf("it is %s", kind)
 	}
@@ -247,7 +259,6 @@ var kinds = [...]struct{ magic, name string }{
 	{"070707", "a cpio archive in the old format, not in newc"},
 	{"\xc7\x71", "a cpio archive in the binary format, not in newc"},
 	{"hsqs", "a squashfs file system"},
-	{"PK\x03\x04", "a zip archive"},
 	{"QFI\xfb", "a qcow2 disk"},
 	{"\x7fELF", "an ELF file"},
 	{"\x04\x22\x4d\x18", "compressed with lz4"},
@@ -256,11 +267,14 @@ var kinds = [...]struct{ magic, name string }{
 	{"!<arch>\n", "an ar archive"},
 }
 
-// kindOf returns what an archive is by its first bytes: "tar", "cpio", or a
-// clause about what else it is.
+// kindOf returns what an archive is by its first bytes: "tar", "cpio", "zip",
+// or a clause about what else it is.
 func kindOf(head []byte) string {
 	if bytes.HasPrefix(head, []byte("070701")) || bytes.HasPrefix(head, []byte("070702")) {
 		return "cpio"
+	}
+	if bytes.HasPrefix(head, []byte("PK\x03\x04")) || bytes.HasPrefix(head, []byte("PK\x05\x06")) {
+		return "zip"
 	}
 	if len(head) == 512 && tarBlock(head) {
 		return "tar"
