@@ -1,6 +1,7 @@
 package plugincheck_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -91,6 +92,21 @@ func TestGoodExporters(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			passes(t, run(t, test.name, test.opts), test.skipped...)
+		})
+	}
+}
+
+// Formats that are written by a tool, and those that are not written from the
+// beginning to the end, work when the plugin is confined.
+func TestGoodFormats(t *testing.T) {
+	for _, format := range []string{"squashfs", "qcow2"} {
+		t.Run(format, func(t *testing.T) {
+			t.Parallel()
+			if format == "squashfs" {
+				testenv.Tool(t, "sqfstar", "squashfs-tools")
+			}
+			attributes := map[string]json.RawMessage{"format": json.RawMessage(`"` + format + `"`)}
+			passes(t, run(t, "rootfs", plugincheck.Options{Attributes: attributes}))
 		})
 	}
 }
