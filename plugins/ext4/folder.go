@@ -48,6 +48,17 @@ func (f *folder) add(name string, inode uint32, kind layer.Type) {
 	f.content = append(f.content, entry...)
 }
 
+// find returns the inode of an entry, or 0.
+func (f *folder) find(name string) uint32 {
+	for at := 0; at < len(f.content); at += int(binary.LittleEndian.Uint16(f.content[at+4:])) {
+		entry := f.content[at+entryHead:]
+		if length := int(f.content[at+6]); length == len(name) && string(entry[:length]) == name {
+			return binary.LittleEndian.Uint32(f.content[at:])
+		}
+	}
+	return 0
+}
+
 // finish fills the last block.
 func (f *folder) finish() {
 	rest := (BlockSize - len(f.content)%BlockSize) % BlockSize

@@ -17,8 +17,8 @@ type Plan struct {
 	source  Source
 	epoch   time.Time
 	folders map[string]*folder
-	// links holds how many names the files with more than one have.
-	links map[string]uint32
+	// links holds the files with more names than one, by their first.
+	links map[string]link
 	// lost is the entry of lost+found: the source's, or one made here.
 	lost layer.Entry
 	// folderInodes are the folders' inodes, ascending.
@@ -28,18 +28,20 @@ type Plan struct {
 	data   int64
 }
 
+// link is a file with several names.
+type link struct{ inode, names uint32 }
+
 // Survey reads the source once. The epoch is the time of what the source has
 // no entry for: the root and lost+found.
 func Survey(source Source, epoch time.Time) (*Plan, error) {
-	p := &Plan{source: source, epoch: epoch, folders: make(map[string]*folder), links: make(map[string]uint32)}
+	p := &Plan{source: source, epoch: epoch, folders: make(map[string]*folder), links: make(map[string]link)}
 	p.lost = layer.Entry{Name: lostFound, Type: layer.Directory, Mode: 0o700, ModTime: epoch}
 	p.folders["."] = newFolder(rootInode, rootInode)
 	p.folderInodes = []uint32{rootInode}
 	p.addFolder(lostFound, p.folders["."], lostFoundInode)
 	p.inodes = lostFoundInode
-	files := make(map[string]uint32)
 	if err := source(func(e layer.Entry, _ io.Reader) error {
-		if err := p.add(e, files); err != nil {
+		if err := p.add(e); err != nil {
 			return fmt.Errorf("%.300q: %w", e.Name, err)
 		}
 		return nil
@@ -53,8 +55,8 @@ func Survey(source Source, epoch time.Time) (*Plan, error) {
 	return p, nil
 }
 
-// add notes one entry. Files holds the inodes of files by name.
-func (p *Plan) add(e layer.Entry, files map[string]uint32) error {
+// add notes one entry.
+func (p *Plan) add(e layer.Entry) error {
 	base, parent := path.Base(e.Name), p.folders[path.Dir(e.Name)]
 	if err := check(e, base); err != nil {
 		return err
@@ -69,17 +71,10 @@ func (p *Plan) add(e layer.Entry, files map[string]uint32) error {
 	inode := p.inodes + 1
 	switch e.Type {
 	case layer.Hardlink:
-		inode = files[e.Target]
-		p.links[e.Target] = max(1, p.links[e.Target]) + 1
-		if p.links[e.Target] > maxLinks {
-			return fmt.Errorf("ext4 can't hold more than %d names of one file", maxLinks)
-		}
-		parent.add(base, inode, layer.File)
-		return nil
+		return p.addLink(e, base, parent)
 	case layer.Directory:
 		p.addFolder(e.Name, parent, inode)
 	case layer.File:
-		files[e.Name] = inode
 		blocks, err := fileBlocks(e.Size)
 		if err != nil {
 			return err
@@ -98,6 +93,22 @@ func (p *Plan) add(e layer.Entry, files map[string]uint32) error {
 		return errors.New("ext4 can't hold that many files")
 	}
 	p.inodes = inode
+	return nil
+}
+
+// addLink notes one more name of a file. The file's number is looked for where
+// the file is: few have more names than one, and a table of all would be the
+// largest thing in memory.
+func (p *Plan) addLink(e layer.Entry, base string, parent *folder) error {
+	l, known := p.links[e.Target]
+	if !known {
+		l = link{inode: p.folders[path.Dir(e.Target)].find(path.Base(e.Target)), names: 1}
+	}
+	if l.names++; l.names > maxLinks {
+		return fmt.Errorf("ext4 can't hold more than %d names of one file", maxLinks)
+	}
+	p.links[e.Target] = l
+	parent.add(base, l.inode, layer.File)
 	return nil
 }
 

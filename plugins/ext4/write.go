@@ -116,7 +116,7 @@ func (w *writer) links(e layer.Entry) uint16 {
 	case layer.Directory:
 		return w.plan.folders[e.Name].linkCount()
 	case layer.File:
-		return uint16(max(1, w.plan.links[e.Name]))
+		return uint16(max(1, w.plan.links[e.Name].names))
 	}
 	return 1
 }
