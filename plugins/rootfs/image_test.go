@@ -376,3 +376,52 @@ func TestOptions(t *testing.T) {
 		t.Errorf("%v: %v", test.attributes, err)
 	}
 }
+
+// Names that tools like to trip over come out of each image.
+func TestOddNames(t *testing.T) {
+	odd := []string{"..hidden", "...", " space ", "new\nline", "quo\"te\\", "-rf", "*", "\xff\xfe", ".wh.gone", strings.Repeat("n", 255)}
+	var headers []tar.Header
+	for _, name := range odd {
+		headers = append(headers, tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o644, Size: 3})
+	}
+	readers := map[string]func(t *testing.T, image, dir string){
+		"squashfs": func(t *testing.T, image, dir string) {
+			layertest.Run(t, nil, layertest.Tool(t, "unsquashfs", "squashfs-tools"), "-quiet", "-no-progress", "-f", "-d", dir, image)
+		},
+		"ext4": func(t *testing.T, image, dir string) {
+			debugfs := "/usr/sbin/debugfs"
+			if _, err := os.Stat(debugfs); err != nil {
+				debugfs = layertest.Tool(t, "debugfs", "e2fsprogs")
+			}
+			layertest.Run(t, nil, debugfs, "-R", "rdump / "+dir, image)
+		},
+		"zip": func(t *testing.T, image, dir string) {
+			archive, err := zip.OpenReader(image)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer archive.Close()
+			for _, file := range archive.File {
+				if err := os.WriteFile(filepath.Join(dir, file.Name), nil, 0o644); err != nil {
+					t.Error(err)
+				}
+			}
+		},
+	}
+	for format, read := range readers {
+		t.Run(format, func(t *testing.T) {
+			if format == "squashfs" {
+				layertest.Tool(t, "sqfstar", "squashfs-tools")
+			}
+			img := layertest.Image(t, "x86_64", sdk.Platform{}, headers)
+			path, _ := layertest.Export(t, New(), layertest.Request(t, []sdk.Image{img}, map[string]any{"format": format}))
+			dir := t.TempDir()
+			read(t, path, dir)
+			for _, name := range odd {
+				if _, err := os.Lstat(filepath.Join(dir, name)); err != nil {
+					t.Errorf("%q: %v", name, err)
+				}
+			}
+		})
+	}
+}
