@@ -83,7 +83,7 @@ func Walk(ctx context.Context, archive, digest string, visit func(e Entry, conte
 // Read is Walk for an archive that comes from a reader.
 func Read(r io.Reader, visit func(e Entry, content io.Reader) error) error {
 	archive := tar.NewReader(r)
-	seen := make(map[string]Type)
+	seen := newNames()
 	for {
 		header, err := archive.Next()
 		if errors.Is(err, io.EOF) {
@@ -94,12 +94,12 @@ func Read(r io.Reader, visit func(e Entry, content io.Reader) error) error {
 		}
 		e, err := entry(header)
 		if err == nil {
-			err = checkPlace(e, seen)
+			err = seen.check(e)
 		}
 		if err != nil {
 			return fmt.Errorf("read layer: entry %.200q: %w", header.Name, err)
 		}
-		seen[e.Name] = e.Type
+		seen.add(e)
 		if err := visit(e, archive); err != nil {
 			return err
 		}
@@ -146,22 +146,6 @@ func isName(name string) bool {
 }
 
 func isID(id int) bool { return id >= 0 && int64(id) < 1<<32 }
-
-// checkPlace refuses an entry whose place makes no sense after those seen:
-// below something that is no folder, a second one of its name, or a link to
-// what isn't there.
-func checkPlace(e Entry, seen map[string]Type) error {
-	if _, twice := seen[e.Name]; twice {
-		return errors.New("the name is there already")
-	}
-	if parent := path.Dir(e.Name); parent != "." && seen[parent] != Directory {
-		return fmt.Errorf("%q is no folder before it", parent)
-	}
-	if e.Type == Hardlink && seen[e.Target] != File {
-		return fmt.Errorf("it links to %q, which is no file before it", e.Target)
-	}
-	return nil
-}
 
 // cancelReader ends with the context's error once that is done.
 type cancelReader struct {
