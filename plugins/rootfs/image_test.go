@@ -104,6 +104,40 @@ func TestUnsquashfsReads(t *testing.T) {
 	}
 }
 
+// The kernel sees each record.
+func TestKernelMountsSquashfs(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root to mount")
+	}
+	layertest.Tool(t, "sqfstar", "squashfs-tools")
+	path, err := export(t, map[string]any{"format": "squashfs"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	mount := exec.CommandContext(t.Context(), "mount", "-o", "ro,loop", "-t", "squashfs", path, dir)
+	if out, err := mount.CombinedOutput(); err != nil {
+		t.Skipf("mounting is not allowed here, or there is no squashfs in the kernel: %v: %s", err, out)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, h := range layertest.Headers() {
+		var got unix.Stat_t
+		if err := unix.Lstat(filepath.Join(dir, h.Name), &got); err != nil {
+			t.Fatal(err)
+		}
+		if int64(got.Mode&0o7777) != h.Mode || int(got.Uid) != h.Uid || int(got.Gid) != h.Gid ||
+			got.Mtim.Sec != layertest.Epoch.Unix() || got.Rdev != unix.Mkdev(uint32(h.Devmajor), uint32(h.Devminor)) {
+			t.Errorf("%s came out as %+v", h.Name, got)
+		}
+	}
+	sameLinks(t, filepath.Join(dir, "bin/ash"), filepath.Join(dir, "bin/busybox"))
+	sameContent(t, filepath.Join(dir, "bin/ash"))
+}
+
 // sameLinks checks that two names are of one file.
 func sameLinks(t *testing.T, a, b string) {
 	t.Helper()
