@@ -50,11 +50,12 @@ func exportSquashfs(ctx context.Context, req sdk.ExportRequest, name string, opt
 	}
 	return nil, artifact.MakeFile(req.OutDir, name, func(file *os.File) error {
 		cmd := sdk.Command(ctx, writer, "-comp", method, "-processors", strconv.Itoa(max(1, req.Jobs)), "-no-xattrs",
-			"-root-mode", "755", "-root-uid", "0", "-root-gid", "0", "-exit-on-error", "-quiet", "-no-progress", "-force", file.Name())
+			"-root-mode", "755", "-exit-on-error", "-quiet", "-no-progress", "-force", file.Name())
 		// -root-time does nothing before squashfs-tools 4.6. This bounds all
 		// times from above, the root's with them, which is that of the run; the
 		// others stay as they are.
 		cmd.Env = toolEnvironment("SOURCE_DATE_EPOCH=" + strconv.FormatInt(has.latest.Unix(), 10))
+		becomeRoot(cmd)
 		archive, err := os.Open(req.Images[0].Layer)
 		if err != nil {
 			return err
@@ -71,6 +72,19 @@ func exportSquashfs(ctx context.Context, req sdk.ExportRequest, name string, opt
 		cmd.Env = toolEnvironment()
 		return runTool(ctx, cmd)
 	})
+}
+
+// becomeRoot has the tool believe that root runs it, in a user namespace of
+// its own: before squashfs-tools 4.6 -root-uid and -root-gid do nothing, and
+// the image's root belongs to who makes it.
+func becomeRoot(cmd *exec.Cmd) {
+	uid, gid := os.Getuid(), os.Getgid()
+	if uid == 0 && gid == 0 {
+		return
+	}
+	cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
+	cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: uid, Size: 1}}
+	cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{HostID: gid, Size: 1}}
 }
 
 // surveySquashfs reads the layer once, and refuses what squashfs can't hold.
@@ -143,6 +157,10 @@ func runTool(ctx context.Context, cmd *exec.Cmd) error {
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
+	}
+	if cmd.Process == nil && cmd.SysProcAttr.Cloneflags != 0 {
+		return problem("format", "No user namespaces", fmt.Sprintf("%s can't be started in a user namespace: %v.", cmd.Path, err),
+			"Allow them (`sysctl kernel.unprivileged_userns_clone=1 user.max_user_namespaces=1000`), run mkmini as root, or choose another format.")
 	}
 	text := strings.Join(strings.FieldsFunc(said.String(), func(r rune) bool { return r == '\n' }), "; ")
 	// Tools tell only by strerror's text what the kernel told them.
