@@ -160,7 +160,7 @@ func runTool(ctx context.Context, cmd *exec.Cmd) error {
 	}
 	if cmd.Process == nil && cmd.SysProcAttr.Cloneflags != 0 {
 		return problem("format", "No user namespaces", fmt.Sprintf("%s can't be started in a user namespace: %v.", cmd.Path, err),
-			"Allow them (`sysctl kernel.unprivileged_userns_clone=1 user.max_user_namespaces=1000`), run mkmini as root, or choose another format.")
+			"Run mkmini as root, give --no-sandbox if user namespaces are allowed, or choose another format.")
 	}
 	text := strings.Join(strings.FieldsFunc(said.String(), func(r rune) bool { return r == '\n' }), "; ")
 	// Tools tell only by strerror's text what the kernel told them.
