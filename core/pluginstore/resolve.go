@@ -52,6 +52,11 @@ func (s *Store) known(req Request) *Release {
 		Name: req.Name, Version: l.Version, Where: req.Source, Key: l.Key,
 		Archives: l.Archives, Executables: maps.Clone(l.Executables),
 	}
+	for name, key := range s.Keys {
+		if key == l.Key {
+			rel.Signer = name
+		}
+	}
 	var archives []Archive
 	for name := range l.Archives {
 		if a, err := ParseName(name); err == nil && slices.Contains(s.Protocols, a.Protocol) {
