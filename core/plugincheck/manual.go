@@ -181,8 +181,8 @@ func endsOnTerm(ctx context.Context, s *subject) (string, error) {
 	select {
 	case <-run.ended:
 		return "", nil
-	case <-time.After(grace):
-		return "", fmt.Errorf("it still runs %v later", grace)
+	case <-time.After(patience):
+		return "", fmt.Errorf("it still runs %v later", patience)
 	case <-ctx.Done():
 		return "", ctx.Err()
 	}

@@ -99,7 +99,7 @@ func Run(ctx context.Context, opts Options) (results []Result, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	all := slices.Concat(manual, served, exporting, compiling, after)
+	all := slices.Concat(manual, served, exporting, probing, building, after)
 	for n, c := range all {
 		if !s.is(c.kind) {
 			continue

@@ -148,9 +148,6 @@ func TestBadPlugins(t *testing.T) {
 			if strings.HasSuffix(test.check, "_confined") && !sandbox.Detect().Files() {
 				testenv.Skip(t, "files can't be confined here (Debian package bubblewrap)")
 			}
-			if test.name == "freezes" || test.name == "open" {
-				opts.StartTimeout = 2 * time.Second
-			}
 			results := run(t, test.name, opts)
 			if plugincheck.Passed(results) {
 				t.Errorf("it passes")
