@@ -54,7 +54,7 @@ var after = []check{
 	},
 	{
 		name:   "stop",
-		remedy: "When plugin.GRPCController's Shutdown is called, a plugin ends within a second, and no process is left of it.",
+		remedy: "When plugin.GRPCController's Shutdown is called, a plugin ends, for which it has a second, and leaves no process.",
 		run:    ends,
 	},
 	{
