@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/mkmini/mkmini/core/pluginhost"
@@ -44,7 +45,7 @@ func copyProgram(from, to string) error {
 const strictSuffix = "-strict"
 
 // install puts the copy under the name that hosts look for, and a script
-// beside it that sets a strict umask.
+// that sets another umask in a folder beside.
 func (s *subject) install() error {
 	name := pluginhost.Prefix + s.manifest.Name
 	bin := filepath.Join(s.dir, "bin")
@@ -57,15 +58,27 @@ func (s *subject) install() error {
 	}
 	s.exe = filepath.Join(bin, name)
 	script := filepath.Join(s.dir, "script")
-	if err := os.WriteFile(script, []byte("#!/bin/sh\numask 077\nexec "+s.exe+" \"$@\"\n"), 0o700); err != nil {
+	if err := os.WriteFile(script, []byte("#!/bin/sh\numask "+otherUmask()+"\nexec "+s.exe+" \"$@\"\n"), 0o700); err != nil {
 		return err
 	}
 	defer os.Remove(script)
 	return copyProgram(script, filepath.Join(strict, name))
 }
 
-// newHost returns a host that sees nothing but the plugin, with the usual
-// umask or a strict one. Nothing confines it.
+// otherUmask returns a strict umask, or the usual one where ours is strict.
+// Source: proc_pid_status(5).
+func otherUmask() string {
+	status, _ := os.ReadFile("/proc/self/status")
+	for line := range strings.Lines(string(status)) {
+		if value, ok := strings.CutPrefix(line, "Umask:"); ok && strings.HasSuffix(strings.TrimSpace(value), "77") {
+			return "022"
+		}
+	}
+	return "077"
+}
+
+// newHost returns a host that sees nothing but the plugin, with our umask or
+// another. Nothing confines it.
 func (s *subject) newHost(strict bool) *pluginhost.Host {
 	dir := filepath.Dir(s.exe)
 	if strict {
