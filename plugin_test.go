@@ -165,3 +165,38 @@ func TestNewToolchain(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestRiscv64Example builds with the plugin that the guide makes, and with a
+// compiler from Debian's packages, and runs what comes out.
+func TestRiscv64Example(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		testenv.Skip(t, "a compiler of 35 MB is fetched")
+	}
+	testenv.Tool(t, "apt-get", "apt")
+	testenv.Tool(t, "make", "make")
+	testenv.Tool(t, "gcc", "gcc")
+	emulator := testenv.Tool(t, "qemu-riscv64-static", "qemu-user-static")
+	dir := t.TempDir()
+	plugins := filepath.Join(dir, ".mkmini", "plugins")
+	if err := os.MkdirAll(plugins, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	plugintest.Build(t, "riscv64", plugins, "mkmini-plugin-riscv64")
+	config := fmt.Sprintf("toolchain \"riscv64\" {}\nbusybox {\n  file = %q\n  applets { only = [\"sh\", \"ash\", \"uname\"] }\n}\nexport \"rootfs\" { format = \"tar\" }\n",
+		testenv.BusyboxSource(t))
+	if err := os.WriteFile(filepath.Join(dir, "riscv64.hcl"), []byte(config), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	r := command{args: []string{"-c", "riscv64.hcl", "--plain"}, dir: dir}.run(t)
+	if unreachable.MatchString(r.stderr) {
+		testenv.Skip(t, "apt's mirror can't be reached:\n%s", tail(r.stderr))
+	}
+	if r.code != 0 || !strings.Contains(r.stderr, "[riscv64] check: done") {
+		t.Fatalf("exit code %d\n%s%s", r.code, tail(r.stdout), tail(r.stderr))
+	}
+	testenv.Output(t, "tar", "-C", dir, "--no-same-owner", "-xf", filepath.Join(dir, "out", "mini-riscv64.tar"), "bin")
+	if machine := testenv.Output(t, emulator, filepath.Join(dir, "bin", "busybox"), "uname", "-m"); machine != "riscv64\n" {
+		t.Errorf("uname -m says %q", machine)
+	}
+}

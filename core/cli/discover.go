@@ -87,10 +87,15 @@ func (a *app) overrides() (map[string]string, error) {
 }
 
 // host knows the plugins: overrides, those of the configuration's folder, the
-// user's, the system's, those of bundles, those that mkmini itself serves, and those of PATH if
-// they are asked for.
+// user's, the system's, those of bundles, those that mkmini itself serves, and
+// those of PATH if they are asked for. They have to be what the lock in that
+// folder names.
 func (a *app) host(st *store.Store, dir string, logger *slog.Logger) (*pluginhost.Host, error) {
-	return a.pinnedHost(st, dir, logger, nil)
+	lock, err := a.loadLock()
+	if err != nil {
+		return nil, err
+	}
+	return a.pinnedHost(st, dir, logger, a.pins(lock, always))
 }
 
 // pinnedHost is host with what plugins have to be.

@@ -16,12 +16,15 @@ import (
 
 // initRemedy says how plugins are installed.
 func (a *app) initRemedy(flags string) string {
+	if a.flags.config == "" {
+		return "Run `mkmini init" + flags + "` with the configuration of this folder."
+	}
 	return fmt.Sprintf("Run `mkmini init -c %s%s`.", a.flags.config, flags)
 }
 
 // pins returns what the lock says that plugins have to be on this machine:
-// those that are required, and those that it found somewhere else.
-func (a *app) pins(lock *lockfile.File, required []config.RequiredPlugin) map[string]pluginhost.Pin {
+// the releases that count, and what was found somewhere else.
+func (a *app) pins(lock *lockfile.File, counts func(name string) bool) map[string]pluginhost.Pin {
 	pins := map[string]pluginhost.Pin{}
 	if !a.relock {
 		for _, e := range lock.Entries {
@@ -33,19 +36,29 @@ func (a *app) pins(lock *lockfile.File, required []config.RequiredPlugin) map[st
 			}
 		}
 	}
-	for _, p := range required {
-		e, ok := lock.Get(lockfile.Required, p.Name)
-		if !ok {
+	for _, e := range lock.Entries {
+		if e.Kind != lockfile.Required || !counts(e.Name) {
 			continue
 		}
 		pin := pluginhost.Pin{Lock: lock.Path, Range: e.Range, Remedy: a.initRemedy("") + " It installs what the lock names."}
 		if sum := pluginstore.ThisPlatform().For(e.Members("executables")); sum != "" {
 			pin.Digest = "sha256:" + sum
 		}
-		pins[p.Name] = pin
+		pins[e.Name] = pin
 	}
 	return pins
 }
+
+// requires says whether a configuration requires a plugin: other
+// configurations may share its lock.
+func requires(file *config.Document) func(name string) bool {
+	return func(name string) bool {
+		return slices.ContainsFunc(file.Required(), func(p config.RequiredPlugin) bool { return p.Name == name })
+	}
+}
+
+// always says that all releases of a lock count.
+func always(string) bool { return true }
 
 // checkRequired refuses to go on with a required plugin that is not
 // installed, or that the lock pins in another version than is required. What

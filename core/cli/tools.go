@@ -80,7 +80,7 @@ func (a *app) tools(ctx context.Context, file *config.Document, sink event.Sink)
 	if err != nil {
 		return nil, err
 	}
-	host, err := a.pinnedHost(st, file.Dir(), logger, a.pins(lock, file.Required()))
+	host, err := a.pinnedHost(st, file.Dir(), logger, a.pins(lock, requires(file)))
 	if err != nil {
 		return nil, err
 	}

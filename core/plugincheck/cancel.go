@@ -49,8 +49,8 @@ func (s *subject) cancels(ctx context.Context, folders []string, call func(conte
 	cancel()
 	select {
 	case err = <-ended:
-	case <-time.After(grace):
-		return "", fmt.Errorf("the call did not end within %v", grace)
+	case <-time.After(patience):
+		return "", fmt.Errorf("the call did not end within %v", patience)
 	}
 	if err == nil {
 		return "", skip("it was done before it could be cancelled")

@@ -12,6 +12,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -25,8 +26,9 @@ import (
 // started is a plugin that was started without a host, up to its handshake.
 // Source: docs/plugins/protocol.md.
 type started struct {
-	pid      int
-	stop     context.CancelFunc
+	pid int
+	// end ends it; ended is closed when it has.
+	end      func()
 	ended    chan struct{}
 	protocol int
 	address  string
@@ -70,75 +72,74 @@ func (s *subject) start(ctx context.Context, versions []int) (*started, error) {
 	if err != nil {
 		return nil, err
 	}
-	var offered []string
-	for _, v := range versions {
-		offered = append(offered, strconv.Itoa(v))
-	}
 	ctx, cancel := context.WithCancel(ctx)
 	cmd := sdk.Command(ctx, s.exe)
 	cmd.Dir = "/"
 	cmd.Env = append(s.plainEnvironment(),
 		sdk.Handshake().MagicCookieKey+"="+sdk.Handshake().MagicCookieValue,
-		"PLUGIN_PROTOCOL_VERSIONS="+strings.Join(offered, ","),
+		"PLUGIN_PROTOCOL_VERSIONS="+strings.Trim(strings.ReplaceAll(fmt.Sprint(versions), " ", ","), "[]"),
 		"PLUGIN_MIN_PORT=10000", "PLUGIN_MAX_PORT=25000",
 		"PLUGIN_CLIENT_CERT="+pem, "PLUGIN_UNIX_SOCKET_DIR="+sockets)
-	r, w, err := os.Pipe()
-	if err != nil {
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	run := &started{ended: make(chan struct{}), host: host}
+	run.end = func() {
 		cancel()
+		<-run.ended
+		os.RemoveAll(sockets)
+	}
+	lines, err := run.launch(cmd)
+	if err != nil {
+		run.end()
 		return nil, err
 	}
-	var stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = w, &stderr
-	run := &started{ended: make(chan struct{}), host: host}
-	lines := make(chan string, 1)
+	select {
+	case line := <-lines:
+		err = run.read(line)
+	case <-time.After(s.opts.StartTimeout):
+		err = &noHandshake{problem: fmt.Sprintf("it printed no handshake within %v", s.opts.StartTimeout)}
+	}
+	if err != nil {
+		run.end()
+		return nil, printed(err, stderr.Bytes())
+	}
+	return run, nil
+}
+
+// launch starts the command, and closes ended when it has ended. Its first
+// line comes through the channel, an empty one if it has none.
+func (r *started) launch(cmd *exec.Cmd) (<-chan string, error) {
+	out, w, err := os.Pipe()
+	if err != nil {
+		close(r.ended)
+		return nil, err
+	}
+	cmd.Stdout = w
+	lines, begun := make(chan string, 1), make(chan error, 1)
 	go func() {
-		defer r.Close()
-		line, _ := bufio.NewReader(io.LimitReader(r, 64<<10)).ReadString('\n')
+		defer out.Close()
+		line, _ := bufio.NewReader(io.LimitReader(out, 64<<10)).ReadString('\n')
 		lines <- line
-		_, _ = io.Copy(io.Discard, r)
+		_, _ = io.Copy(io.Discard, out)
 	}()
-	begun := make(chan error, 1)
 	go func() {
-		defer close(run.ended)
+		defer close(r.ended)
 		// The kernel ends the process with the thread that started it.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := cmd.Start()
 		w.Close()
 		if err == nil {
-			run.pid = cmd.Process.Pid
+			r.pid = cmd.Process.Pid
 		}
 		begun <- err
 		if err == nil {
 			_ = cmd.Wait()
-			_ = syscall.Kill(-run.pid, syscall.SIGKILL)
+			_ = syscall.Kill(-r.pid, syscall.SIGKILL)
 		}
 	}()
-	run.stop = func() {
-		cancel()
-		<-run.ended
-		os.RemoveAll(sockets)
-	}
-	if err := <-begun; err != nil {
-		run.stop()
-		return nil, err
-	}
-	var line string
-	select {
-	case line = <-lines:
-	case <-time.After(s.opts.StartTimeout):
-		run.stop()
-		return nil, &noHandshake{problem: fmt.Sprintf("it printed no handshake within %v", s.opts.StartTimeout)}
-	}
-	if err := run.read(line); err != nil {
-		run.stop()
-		return nil, printed(err, stderr.Bytes())
-	}
-	return run, nil
+	return lines, <-begun
 }
-
-// end ends the plugin.
-func (r *started) end() { r.stop() }
 
 // read reads a handshake: core version, protocol version, network, address,
 // "grpc", certificate.

@@ -44,7 +44,7 @@ var manual = []check{
 	},
 	{
 		name:   "sigterm",
-		remedy: "A plugin that gets SIGTERM ends at once, as it does when mkmini dies.",
+		remedy: "A plugin that gets SIGTERM, as it does when mkmini dies, ends at once with all that it started.",
 		run:    endsOnTerm,
 	},
 }
@@ -180,9 +180,9 @@ func endsOnTerm(ctx context.Context, s *subject) (string, error) {
 	}
 	select {
 	case <-run.ended:
-		return "", nil
-	case <-time.After(grace):
-		return "", fmt.Errorf("it still runs %v later", grace)
+		return "", s.childless()
+	case <-time.After(patience):
+		return "", fmt.Errorf("it still runs %v later", patience)
 	case <-ctx.Done():
 		return "", ctx.Err()
 	}

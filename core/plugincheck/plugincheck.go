@@ -9,6 +9,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mkmini/mkmini/core/fault"
@@ -20,6 +21,9 @@ import (
 type Options struct {
 	// Path is the plugin's executable.
 	Path string
+	// Checks are the names of those to make, all if it is empty. Those that
+	// they build on are made too.
+	Checks []string
 	// Attributes are values for attributes of the plugin's block. Others
 	// have their defaults.
 	Attributes map[string]json.RawMessage
@@ -99,9 +103,9 @@ func Run(ctx context.Context, opts Options) (results []Result, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	all := slices.Concat(manual, served, exporting, compiling, after)
+	all := slices.Concat(manual, served, exporting, probing, building, after)
 	for n, c := range all {
-		if !s.is(c.kind) {
+		if !s.is(c.kind) || !opts.wants(c.name) {
 			continue
 		}
 		if opts.Report != nil {
@@ -117,6 +121,14 @@ func Run(ctx context.Context, opts Options) (results []Result, err error) {
 		}
 	}
 	return results, nil
+}
+
+// wants says whether a check is to be made: it was asked for, or one that
+// begins with its name, or one of a build, which needs a probe.
+func (o Options) wants(name string) bool {
+	return len(o.Checks) == 0 || name == describeCheck || slices.ContainsFunc(o.Checks, func(asked string) bool {
+		return asked == name || strings.HasPrefix(asked, name+"_") || name == "probe" && strings.HasPrefix(asked, "build")
+	})
 }
 
 // result puts the outcome of a check in words.

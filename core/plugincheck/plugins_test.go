@@ -89,6 +89,13 @@ var behaviours = map[string]func(name string) int{
 	"overcounts": serve(func(a *actor) { a.total = -1 }),
 	"chatty":     serve(func(a *actor) { a.during = func(sdk.ExportRequest) { fmt.Println("working") } }),
 	"daemon":     serve(func(a *actor) { a.atStart = litter }),
+	"lingers": func(name string) int {
+		code := serve(func(*actor) {})(name)
+		if !describing() {
+			time.Sleep(time.Hour)
+		}
+		return code
+	},
 	"homely": serve(func(a *actor) {
 		a.during = func(sdk.ExportRequest) { touch(filepath.Join(os.Getenv("HOME"), ".cache")) }
 	}),

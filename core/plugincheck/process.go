@@ -119,7 +119,7 @@ func (s *subject) served() map[int]bool {
 // childless waits until the plugin has no children but those that it had when
 // it was started. The error names those that are left in the end.
 func (s *subject) childless() error {
-	deadline := time.Now().Add(grace)
+	deadline := time.Now().Add(patience)
 	for {
 		left := slices.DeleteFunc(s.watch(), func(p status) bool { return s.idle[p.process] })
 		if len(left) == 0 {

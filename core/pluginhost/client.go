@@ -3,6 +3,7 @@ package pluginhost
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/mkmini/mkmini/plugins/sdk"
 )
@@ -47,22 +48,34 @@ func (c *client) call(ctx context.Context, name string, folders []string, progre
 	p := c.process
 	if p == nil {
 		var err error
-		var release func() error
+		var release func(time.Duration) error
 		if p, release, err = c.host.lend(ctx, c.found, folders); err != nil {
 			return err
 		}
-		defer func() { _ = release() }() // Close tells of a process that doesn't end
+		limit := stopLimit
+		// Close tells of a process that doesn't end.
+		defer func() { _ = release(limit) }()
+		if err := p.call(ctx, name, progress, call(p, do)); err != nil {
+			return err
+		}
+		limit = idleLimit
+		return nil
 	}
-	return p.call(ctx, name, progress, func(ctx context.Context, progress sdk.Progress) error { return do(ctx, p, progress) })
+	return p.call(ctx, name, progress, call(p, do))
+}
+
+// call is do with its process.
+func call(p *process, do func(context.Context, *process, sdk.Progress) error) func(context.Context, sdk.Progress) error {
+	return func(ctx context.Context, progress sdk.Progress) error { return do(ctx, p, progress) }
 }
 
 // lend returns a running process for one call, and the function that gives it
-// back. Calls without folders share one.
-func (h *Host) lend(ctx context.Context, found *Found, folders []string) (*process, func() error, error) {
+// back, and says how long its end may take. Calls without folders share one.
+func (h *Host) lend(ctx context.Context, found *Found, folders []string) (*process, func(time.Duration) error, error) {
 	folders = slices.DeleteFunc(slices.Clone(folders), func(dir string) bool { return dir == "" })
 	if len(folders) == 0 {
 		p, err := h.process(ctx, found)
-		return p, func() error { return nil }, err
+		return p, func(time.Duration) error { return nil }, err
 	}
 	p, err := h.hire(found, folders)
 	if err != nil {
@@ -75,10 +88,10 @@ func (h *Host) lend(ctx context.Context, found *Found, folders []string) (*proce
 		err = ctx.Err()
 	}
 	if err != nil {
-		_ = h.dismiss(p)
+		_ = h.dismiss(p, stopLimit)
 		return nil, nil, err
 	}
-	return p, func() error { return h.dismiss(p) }, nil
+	return p, func(limit time.Duration) error { return h.dismiss(p, limit) }, nil
 }
 
 // hire starts a process that can write to the folders.
@@ -102,8 +115,8 @@ func (h *Host) tell() {
 }
 
 // dismiss stops a process. One that doesn't end stays known to Close.
-func (h *Host) dismiss(p *process) error {
-	if err := p.stop(); err != nil {
+func (h *Host) dismiss(p *process, limit time.Duration) error {
+	if err := p.stopWithin(limit); err != nil {
 		return err
 	}
 	h.mu.Lock()

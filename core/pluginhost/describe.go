@@ -23,7 +23,7 @@ func (h *Host) describe(ctx context.Context, f *Found) (sdk.Manifest, error) {
 	var m sdk.Manifest
 	limited, cancel := context.WithTimeout(ctx, h.opts.StartTimeout)
 	defer cancel()
-	bounds := limits{box: h.opts.Sandbox}
+	bounds := limits{box: h.opts.Sandbox, memory: h.opts.Memory}
 	var err error
 	if bounds.temp, err = os.MkdirTemp("", "mkmini-plugin"); err != nil {
 		return m, f.fail("can't be started", sentence(err), "Correct the folder for temporary files (TMPDIR).", err)

@@ -89,11 +89,19 @@ func (i *Inspection) Printed() string {
 // Stderr returns the last lines that the plugin wrote for people.
 func (i *Inspection) Stderr() []string { return i.process.program.stderr.lines() }
 
-// Stop asks the plugin to end, and ends it after a second. It says whether
-// the plugin did so by itself.
-func (i *Inspection) Stop() (byItself bool, err error) {
-	err = i.process.stop()
-	return !i.process.program.wasKilled(), err
+// Stop asks the plugin to end, and ends it after a second.
+func (i *Inspection) Stop() error { return i.process.stop() }
+
+// Shutdown asks the plugin to end, and waits until it has.
+func (i *Inspection) Shutdown(ctx context.Context) error {
+	// The answer doesn't matter: the connection may break before it comes.
+	_, _ = i.Send(ctx, "/plugin.GRPCController/Shutdown", nil)
+	select {
+	case <-i.Exited():
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Healthy asks the plugin's health service whether it serves, as the

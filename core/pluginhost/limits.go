@@ -11,7 +11,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/mkmini/mkmini/core/sandbox"
-	"github.com/mkmini/mkmini/plugins/sdk"
 )
 
 // sacrifice makes the kernel end a plugin or its compiler rather than mkmini
@@ -62,7 +61,17 @@ func (l *limits) strays(began uint64) strays {
 	return strays{since: began, owns: l.box.Owns(), folders: l.writable()}
 }
 
-// run runs a command to its end.
+// endAll waits for a process that was started at that time, ends what it left,
+// and leaves it to be waited for: as long as it is dead but not reaped, its
+// number can't be another's.
+func (l *limits) endAll(pid int, began uint64) {
+	for unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
+	}
+	_ = unix.Kill(-pid, unix.SIGKILL)
+	l.strays(began).end()
+}
+
+// run runs a command made by [sdk.Command] to its end.
 func (l *limits) run(cmd *exec.Cmd) error {
 	done := make(chan error, 1)
 	go func() {
@@ -70,8 +79,12 @@ func (l *limits) run(cmd *exec.Cmd) error {
 		began := now()
 		err := l.enter(cmd)
 		if err == nil {
-			err = sdk.Run(cmd)
-			l.strays(began).end()
+			err = cmd.Start()
+		}
+		if err == nil {
+			l.apply(cmd.Process.Pid)
+			l.endAll(cmd.Process.Pid, began)
+			err = cmd.Wait()
 		}
 		done <- err
 	}()

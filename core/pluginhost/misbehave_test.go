@@ -43,7 +43,8 @@ func build(t *testing.T, host *pluginhost.Host, name string) ([]string, error) {
 // the plugin's name, its path, the call, how it ended and what it wrote, and
 // none keeps us from closing the host.
 func TestMisbehaviour(t *testing.T) {
-	const short = 400 * time.Millisecond
+	// Long enough to start, also on a busy machine.
+	const short = 2 * time.Second
 	tests := []struct {
 		plugin string
 		opts   pluginhost.Options
@@ -51,8 +52,8 @@ func TestMisbehaviour(t *testing.T) {
 	}{
 		{"wrongcookie", pluginhost.Options{}, []string{"ended at its start", "exit status 1", "not meant to be executed directly"}},
 		{"breaks", pluginhost.Options{}, []string{"crashed", "exit status 7", `"build"`}},
-		{"freezes", pluginhost.Options{Heartbeat: short}, []string{"does not answer", "stopped by a signal", "400ms", `"build"`, "MKMINI_PLUGIN_HEARTBEAT"}},
-		{"idles", pluginhost.Options{Silence: short}, []string{"hangs", "no progress for 400ms", `"build"`, "thinking", "MKMINI_PLUGIN_TIMEOUT"}},
+		{"freezes", pluginhost.Options{Heartbeat: short}, []string{"does not answer", "stopped by a signal", "for 2s", `"build"`, "MKMINI_PLUGIN_HEARTBEAT"}},
+		{"idles", pluginhost.Options{Silence: short}, []string{"hangs", "no progress for 2s", `"build"`, "thinking", "MKMINI_PLUGIN_TIMEOUT"}},
 		{"bloats", pluginhost.Options{}, []string{"sends too much", "64 MiB", `"build"`, "belongs into a file"}},
 		{"litters", pluginhost.Options{}, []string{"crashed", "exit status 9", `"build"`}},
 		{"eats", pluginhost.Options{Memory: 512 << 20}, []string{"crashed", "exit status 2", "512 MiB", "out of memory", `"build"`, "MKMINI_PLUGIN_MEMORY"}},
@@ -82,7 +83,7 @@ func TestMisbehaviour(t *testing.T) {
 
 // A plugin that is slow but reports is left alone.
 func TestSlowIsNoHang(t *testing.T) {
-	host := newHost(t, pluginhost.Options{Silence: time.Second, Heartbeat: time.Second}, "plods")
+	host := newHost(t, pluginhost.Options{Silence: 2 * time.Second}, "plods")
 	if messages, err := build(t, host, "plods"); err != nil || len(messages) < 10 {
 		t.Errorf("%d reports, %v", len(messages), err)
 	}

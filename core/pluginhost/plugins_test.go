@@ -102,7 +102,7 @@ var behaviours = map[string]func(args []string) int{
 	}),
 	"plods": serve(func(a *actor) {
 		a.work = func(_ context.Context, progress sdk.Progress) error {
-			for i := range 20 {
+			for i := range 40 {
 				progress(sdk.Report{Phase: "plod", Done: i})
 				time.Sleep(100 * time.Millisecond)
 			}

@@ -24,6 +24,8 @@ const (
 	// stopLimit is how long a plugin may take to end: Ctrl-C should end
 	// everything within a second. The SDK lets calls run on for less.
 	stopLimit = 900 * time.Millisecond
+	// idleLimit is how long one may that has nothing left to do.
+	idleLimit = 300 * time.Millisecond
 	// killLimit is how long the kernel may take to end a process.
 	killLimit = 5 * time.Second
 )
@@ -195,12 +197,15 @@ func (p *process) dead() bool {
 
 // stop ends the process and removes its socket. It may be called several
 // times.
-func (p *process) stop() error {
-	p.stopOnce.Do(func() { p.stopErr = p.end() })
+func (p *process) stop() error { return p.stopWithin(stopLimit) }
+
+// stopWithin is stop with another limit, after which the process is killed.
+func (p *process) stopWithin(limit time.Duration) error {
+	p.stopOnce.Do(func() { p.stopErr = p.end(limit) })
 	return p.stopErr
 }
 
-func (p *process) end() error {
+func (p *process) end(limit time.Duration) error {
 	p.stopping.Store(true)
 	select {
 	case <-p.ready:
@@ -220,7 +225,7 @@ func (p *process) end() error {
 	select {
 	case <-done:
 		return nil
-	case <-time.After(stopLimit):
+	case <-time.After(limit):
 		// A frozen plugin does not even take the request to end.
 		p.program.kill()
 	}

@@ -121,11 +121,7 @@ func (p *program) supervise() {
 		return
 	}
 	p.started <- nil
-	for unix.Waitid(unix.P_PID, p.pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
-	}
-	// The leader is dead but not reaped: its number can't be another's yet.
-	_ = unix.Kill(-p.pid, unix.SIGKILL)
-	p.limits.strays(began).end()
+	p.limits.endAll(p.pid, began)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	_ = p.cmd.Wait()

@@ -123,3 +123,27 @@ func TestProcessOfACall(t *testing.T) {
 	_, err := toolchain.Probe(t.Context(), sdk.ProbeRequest{CC: "/cc", WorkDir: filepath.Join(t.TempDir(), "absent")})
 	wantFault(t, err, `Plugin "good" can't be confined`, "absent", "--no-sandbox")
 }
+
+// Where the kernel has no Landlock, bubblewrap does.
+func TestBubblewrap(t *testing.T) {
+	testenv.Tool(t, "bwrap", "bubblewrap")
+	box := sandbox.Bubblewrap()
+	if box == nil {
+		t.Skip("bwrap may not make namespaces here")
+	}
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	host := newHost(t, pluginhost.Options{Sandbox: box, Env: []string{"TRY=echo x > $HOME/file"}}, "good", "reaches", "litters")
+	if _, err := build(t, host, "good"); err != nil {
+		t.Error(describeError(err))
+	}
+	said, err := build(t, host, "reaches")
+	if err != nil || len(said) == 0 || strings.Contains(said[0], "<nil>") {
+		t.Errorf("reports %q, %v", said, err)
+	}
+	if _, err := os.Stat(filepath.Join(home, "file")); !os.IsNotExist(err) {
+		t.Errorf("the file in HOME: %v", err)
+	}
+	_, err = build(t, host, "litters")
+	wantFault(t, err, `Plugin "litters" crashed`, "exit status 9", `"build"`)
+}

@@ -1,4 +1,6 @@
-// Package sdk is all that a plugin imports.
+// Package sdk is all that a plugin imports of mkmini; toolchains/gcc makes a
+// [Toolchain] of it for compilers that are gcc, and sdktest below it holds a
+// plugin to its contract in the plugin's tests.
 //
 // A plugin is an executable named mkmini-plugin-NAME that serves a
 // [Toolchain], an [Exporter] or both:
@@ -9,4 +11,10 @@
 //
 // mkmini starts it as a process of its own, and calls it over gRPC with
 // mutual TLS. Paths and digests cross that border, never the bytes of files.
+//
+// What a plugin may do beside is an interface of one method each, which it
+// implements or not: [LibcBuilder], [Patcher], [EmulatorFinder], [Booter] and
+// [Validator]. `mkmini plugin new` writes the first files of a plugin, and a
+// debugger holds one that is started with --debug. See docs/plugins/guide.md and
+// docs/plugins/contract.md in mkmini's sources; [Version] counts what they tell.
 package sdk

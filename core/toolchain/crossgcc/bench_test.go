@@ -32,7 +32,8 @@ var fakes = map[string]map[string]string{
 		"configure": fakeConfigure, "ld/ldgram.c": "", "ld/ldlex.c": "",
 		"Makefile.in": "all:\n\t@echo binutils make >> TRACE\n" +
 			"install-strip:\n\tmkdir -p $(DESTDIR)/mkmini/bin $(DESTDIR)/mkmini/share/man\n" +
-			"\techo as > $(DESTDIR)/mkmini/bin/riscv64-linux-musl-as\n\tchmod 755 $(DESTDIR)/mkmini/bin/*\n",
+			"\techo as > $(DESTDIR)/mkmini/bin/riscv64-linux-musl-as\n" +
+			"\techo 'echo \"gcc strip $$#\" >> TRACE' > $(DESTDIR)/mkmini/bin/riscv64-linux-musl-strip\n\tchmod 755 $(DESTDIR)/mkmini/bin/*\n",
 	},
 	"linux": {
 		"Makefile": "headers:\n\t@echo linux headers $(ARCH) >> TRACE\n\tmkdir -p $(O)/usr/include/linux\n" +

@@ -19,7 +19,7 @@ import (
 // whole is what is done for a compiler.
 var whole = []string{
 	"binutils configure", "binutils make", "linux headers riscv", "musl headers riscv64",
-	"gcc configure", "gcc make 0 one", "musl configure", "musl make",
+	"gcc configure", "gcc make 0 one", "gcc strip 3", "musl configure", "musl make",
 }
 
 func TestProvide(t *testing.T) {
@@ -32,7 +32,7 @@ func TestProvide(t *testing.T) {
 		t.Errorf("what was done (-want +got):\n%s", diff)
 	}
 	want := []string{
-		"bin/riscv64-linux-musl-as", "bin/riscv64-linux-musl-gcc", "lib/gcc/x/12/libgcc.a",
+		"bin/riscv64-linux-musl-as", "bin/riscv64-linux-musl-gcc", "bin/riscv64-linux-musl-strip", "lib/gcc/x/12/libgcc.a",
 		"riscv64-linux-musl/sysroot/lib/ld-musl-riscv64.so.1", "riscv64-linux-musl/sysroot/usr/include/linux/version.h",
 		"riscv64-linux-musl/sysroot/usr/include/stdio.h", "riscv64-linux-musl/sysroot/usr/lib/libc.so",
 	}
@@ -48,7 +48,7 @@ func TestProvide(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the compiler's files (-want +got):\n%s", diff)
 	}
-	if link, err := os.Readlink(filepath.Join(dir, want[3])); link != "../usr/lib/libc.so" {
+	if link, err := os.Readlink(filepath.Join(dir, want[4])); link != "../usr/lib/libc.so" {
 		t.Errorf("the dynamic linker is a link to %q (%v)", link, err)
 	}
 	driver, err := os.ReadFile(filepath.Join(dir, "bin/riscv64-linux-musl-gcc"))
@@ -80,7 +80,7 @@ func TestProvideAgain(t *testing.T) {
 	}{
 		{"nothing", func() {}, true, nil},
 		{"an option of gcc", func() { b.from.Build.GCC.Options = []string{"--with-abi=lp64"} }, false, whole[4:]},
-		{"an option of musl", func() { b.from.Build.Musl.Options = []string{"--enable-debug"} }, false, whole[6:]},
+		{"an option of musl", func() { b.from.Build.Musl.Options = []string{"--enable-debug"} }, false, whole[7:]},
 		{"the host's compiler", func() { b.host.Compiler = "gcc 2" }, false, append(slices.Clone(whole[:2]), whole[4:]...)},
 		{"all as at first", func() {
 			b.host.Compiler, b.from.Build.GCC.Options, b.from.Build.Musl.Options = "gcc 1", nil, nil

@@ -112,25 +112,22 @@ func makeGCC(ctx context.Context, w *work) error {
 	if err := w.configured(ctx, args...); err != nil {
 		return err
 	}
-	// The headers of musl need no fixing. What is told to debuggers would name
-	// the folder that it was compiled in.
-	options := append([]string{"STMP_FIXINC=", "LIBGCC2_DEBUG_CFLAGS=-g0"}, noDocs...)
-	if err := w.made(ctx, w.obj, append(options, "configure-gcc")...); err != nil {
+	if err := w.made(ctx, w.obj, append(noDocs, "configure-gcc")...); err != nil {
 		return err
 	}
 	if err := w.forget(filepath.Join(w.obj, "gcc/configargs.h")); err != nil {
 		return err
 	}
-	if err := w.made(ctx, w.obj, append(options, "all-gcc", "all-target-libgcc")...); err != nil {
+	if err := w.made(ctx, w.obj, append(noDocs, "all-gcc", "all-target-libgcc")...); err != nil {
 		return err
 	}
 	if err := w.noManual(); err != nil {
 		return err
 	}
-	if err := w.install(ctx, w.obj, append(options, "install-strip-gcc", "install-strip-target-libgcc")...); err != nil {
+	if err := w.install(ctx, w.obj, append(noDocs, "install-strip-gcc", "install-strip-target-libgcc")...); err != nil {
 		return err
 	}
-	return w.tidyGCC()
+	return w.tidyGCC(ctx)
 }
 
 // math returns the options for the libraries that gcc calculates with: static
@@ -184,16 +181,22 @@ func (w *work) noManual() error {
 	return nil
 }
 
-// tidyGCC removes what serves to build other parts of gcc, and names the
-// folder that it was built in.
-func (w *work) tidyGCC() error {
-	for _, pattern := range []string{"lib/gcc/*/*/install-tools", "lib/gcc/*/*/plugin", "libexec/gcc/*/*/install-tools"} {
-		found, _ := filepath.Glob(filepath.Join(w.out, prefix, pattern)) // the pattern is fine
+// tidyGCC removes what serves to build other parts of gcc, and what names the
+// folder that it was built in: the latter is for debuggers, too.
+func (w *work) tidyGCC(ctx context.Context) error {
+	lib := filepath.Join(w.out, prefix, "lib/gcc/*/*")
+	for _, pattern := range []string{lib + "/install-tools", lib + "/plugin", filepath.Join(w.out, prefix, "libexec/gcc/*/*/install-tools")} {
+		found, _ := filepath.Glob(pattern) // it is fine
 		for _, dir := range found {
 			if err := store.RemoveAll(dir); err != nil {
 				return fmt.Errorf("tidy gcc: %w", err)
 			}
 		}
+	}
+	libraries, _ := filepath.Glob(lib + "/*.[ao]")
+	strip := filepath.Join(w.root, "bin", w.target+"-strip")
+	if err := w.command(ctx, w.obj, strip, append([]string{"--strip-debug", "--enable-deterministic-archives"}, libraries...)...); err != nil {
+		return w.problem(ctx, err, "Compiler can't be built", "stripping the library of "+w.in.name+" failed", "Read the log for the cause.")
 	}
 	return nil
 }
