@@ -122,7 +122,7 @@ func paperSystem(t *testing.T) (dir, config string) {
 		t.Fatal(err)
 	}
 	plugintest.Build(t, "toolchain", plugins, "mkmini-plugin-paper")
-	plugintest.Build(t, "exporter", plugins, "mkmini-plugin-listing")
+	plugintest.Build(t, "listing", plugins, "mkmini-plugin-listing")
 	tree := filepath.Join(t.TempDir(), "gcc-1")
 	writeFile(t, filepath.Join(tree, "bin", "paper64-linux-gnu-gcc"), "#!/bin/sh\n", 0o755)
 	writeFile(t, filepath.Join(tree, "include", "stdio.h"), "/* right */\n", 0o644)

@@ -77,7 +77,7 @@ export "rootfs" { format = "tar" }
 	archive := filepath.Join(dir, "out", "minios-x86_64.mtree.tar")
 	manifest := filepath.Join(dir, "out", "minios-x86_64.mtree")
 	names := func(path string) string {
-		list := testenv.Output(t, bsdtar, "-tf", path)
+		list := testenv.Output(t, "env", "LC_ALL=C.UTF-8", bsdtar, "-tf", path) // names are in UTF-8
 		return strings.ReplaceAll(strings.ReplaceAll("\n"+list, "/\n", "\n"), "\n./", "\n")
 	}
 	layer := names(filepath.Join(dir, "out", "minios-x86_64.tar"))
@@ -93,7 +93,7 @@ export "rootfs" { format = "tar" }
 	if err := os.Mkdir(tree, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	testenv.Output(t, bsdtar, "-xpf", archive, "-C", tree)
+	testenv.Output(t, "env", "LC_ALL=C.UTF-8", bsdtar, "-xpf", archive, "-C", tree)
 	verify := func() (string, error) {
 		cmd := exec.CommandContext(t.Context(), mtree, "-e", "-f", filepath.Join(tree, ".MTREE"), "-p", tree,
 			"-k", "type,mode,size,link,sha256,sha512")

@@ -39,7 +39,7 @@ type Attributes struct {
 	HealthcheckInterval    string   `json:"healthcheck_interval"`
 	HealthcheckTimeout     string   `json:"healthcheck_timeout"`
 	HealthcheckStartPeriod string   `json:"healthcheck_start_period"`
-	HealthcheckRetries     int      `json:"healthcheck_retries"`
+	HealthcheckRetries     float64  `json:"healthcheck_retries"`
 }
 
 // Describe returns the attributes that all images have.

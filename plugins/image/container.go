@@ -2,6 +2,7 @@ package image
 
 import (
 	"fmt"
+	"math"
 	"path"
 	"regexp"
 	"slices"
@@ -11,6 +12,9 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
+
+// maxRetries is the most failures in a row that make sense.
+const maxRetries = 1000
 
 // container returns what containers of the image begin with. Errors are
 // sdk.Diagnostics.
@@ -111,8 +115,9 @@ func (a Attributes) health() (*v1.HealthConfig, error) {
 		}
 		lengths[i] = d
 	}
-	if a.HealthcheckRetries < 0 {
-		return nil, bad("The number of failures is negative.", "Write a positive number.", "attributes", "healthcheck_retries")
+	if r := a.HealthcheckRetries; r < 0 || r > maxRetries || r != math.Trunc(r) {
+		return nil, bad(fmt.Sprintf("%v is no number of failures.", r), fmt.Sprintf("Write a whole number from 0 to %d.", maxRetries),
+			"attributes", "healthcheck_retries")
 	}
 	if len(a.Healthcheck) == 0 {
 		if lengths[0]+lengths[1]+lengths[2] != 0 || a.HealthcheckRetries != 0 {
@@ -122,6 +127,6 @@ func (a Attributes) health() (*v1.HealthConfig, error) {
 	}
 	return &v1.HealthConfig{
 		Test: append([]string{"CMD"}, a.Healthcheck...), Interval: lengths[0], Timeout: lengths[1], StartPeriod: lengths[2],
-		Retries: a.HealthcheckRetries,
+		Retries: int(a.HealthcheckRetries),
 	}, nil
 }

@@ -66,7 +66,8 @@ func TestContainerRefuses(t *testing.T) {
 		`{"healthcheck":["a"],"healthcheck_timeout":"30"}`:  "healthcheck_timeout",
 		`{"healthcheck":["a"],"healthcheck_timeout":"1us"}`: "healthcheck_timeout",
 		`{"healthcheck":["a"],"healthcheck_retries":-1}`:    "healthcheck_retries",
-		`{"healthcheck":["a"],"healthcheck_retries":1.5}`:   "",
+		`{"healthcheck":["a"],"healthcheck_retries":1.5}`:   "healthcheck_retries",
+		`{"healthcheck":["a"],"healthcheck_retries":1e300}`: "healthcheck_retries",
 		`{"annotations":{"":"a"}}`:                          "annotations",
 	} {
 		_, err := Decode([]byte(text))
