@@ -5,11 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/mkmini/mkmini/core/pluginhost"
+	"github.com/mkmini/mkmini/plugins/sdk"
 )
 
 const (
@@ -20,47 +19,19 @@ const (
 	latest = 500 * time.Millisecond
 	// stillness is how long the folders are watched afterwards.
 	stillness = 300 * time.Millisecond
-	// cancellations is how often a call is cancelled at most: mkmini ends a
-	// plugin that takes too long to end a call, and on a busy machine that
-	// may happen to a good one.
-	cancellations = 3
+	// settle is how long a cancelled call may take to end. A build waits for
+	// less, but a check is not there to measure how busy a machine is.
+	settle = 10 * time.Second
 )
 
-// errGone says that the plugin ended, or was ended, with a cancelled call.
-var errGone = errors.New("the plugin ended with the call, or took so long to end it that mkmini ended the plugin")
-
-// cancels is cancelsOnce, again if the plugin is gone afterwards.
-func (s *subject) cancels(ctx context.Context, folders []string, call func(context.Context, *pluginhost.Inspection, func()) error) (string, error) {
-	for i := 1; ; i++ {
-		detail, err := s.cancelsOnce(ctx, folders, call)
-		if i == cancellations || !errors.Is(err, errGone) {
-			return detail, err
-		}
-		for _, dir := range folders {
-			if err := empty(dir); err != nil {
-				return "", err
-			}
-		}
-	}
-}
-
-// empty removes all that is in a folder.
-func empty(dir string) error {
-	entries, err := os.ReadDir(dir)
-	for _, e := range entries {
-		err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
-	}
-	return err
-}
-
-// cancelsOnce cancels a call soon after its first report. Then no process of it
+// cancels cancels a call soon after its first report. Then no process of it
 // may be left, nothing may change in its folders, and the plugin must go on.
-func (s *subject) cancelsOnce(ctx context.Context, folders []string, call func(context.Context, *pluginhost.Inspection, func()) error) (string, error) {
+func (s *subject) cancels(ctx context.Context, folders []string, call func(context.Context, *pluginhost.Inspection, func()) error) (string, error) {
 	p, err := s.plugin(ctx)
 	if err != nil {
 		return "", err
 	}
-	inner, cancel := context.WithCancel(ctx)
+	inner, cancel := context.WithCancel(sdk.WithPatience(ctx, settle))
 	defer cancel()
 	reported := make(chan struct{}, 1)
 	ended := make(chan error, 1)
@@ -92,7 +63,7 @@ func (s *subject) cancelsOnce(ctx context.Context, folders []string, call func(c
 		return "", err
 	}
 	if crashed(p) {
-		return "", errGone
+		return "", fmt.Errorf("the plugin ended with the call, or took more than %v to end it", settle)
 	}
 	if err := s.childless(); err != nil {
 		return "", err
@@ -100,9 +71,7 @@ func (s *subject) cancelsOnce(ctx context.Context, folders []string, call func(c
 	if err := s.still(ctx, folders); err != nil {
 		return "", err
 	}
-	if _, err = isHealthy(ctx, s); err != nil && crashed(p) {
-		err = errGone
-	}
+	_, err = isHealthy(ctx, s)
 	return "", err
 }
 

@@ -30,6 +30,22 @@ type caller struct {
 	waiter pluginv1.CallsClient
 }
 
+// patienceKey is the key of a context's patience.
+type patienceKey struct{}
+
+// WithPatience returns a context whose calls, once they are cancelled, are
+// waited for that long before the error is [ErrStillRunning].
+func WithPatience(ctx context.Context, d time.Duration) context.Context {
+	return context.WithValue(ctx, patienceKey{}, d)
+}
+
+func patience(ctx context.Context) time.Duration {
+	if d, ok := ctx.Value(patienceKey{}).(time.Duration); ok {
+		return d
+	}
+	return settleLimit
+}
+
 func newCaller(conn grpc.ClientConnInterface) caller {
 	return caller{waiter: pluginv1.NewCallsClient(conn)}
 }
@@ -45,7 +61,7 @@ func (c caller) run(ctx context.Context, call func(context.Context) error) error
 	if err == nil || ctx.Err() == nil {
 		return err
 	}
-	settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleLimit)
+	settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience(ctx))
 	defer cancel()
 	// Another error does not matter: plugins need not have this service, and
 	// the process may be gone.
