@@ -21,7 +21,7 @@ const (
 	stillness = 300 * time.Millisecond
 	// settle is how long a cancelled call may take to end. A build waits for
 	// less, but a check is not there to measure how busy a machine is.
-	settle = 10 * time.Second
+	settle = patience - time.Second
 )
 
 // cancels cancels a call soon after its first report. Then no process of it
