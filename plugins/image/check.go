@@ -29,7 +29,11 @@ func (l *Layout) Check(ctx context.Context, images []sdk.Image) error {
 		return err
 	}
 	found := make(map[string]sdk.Platform)
-	if err := collect(ctx, index, make(map[v1.Hash]bool), found); err != nil {
+	seen := make(map[v1.Hash]bool)
+	if err := collect(ctx, index, seen, found); err != nil {
+		return err
+	}
+	if err := l.checkAttached(index, seen); err != nil {
 		return err
 	}
 	want := make(map[string]bool)
@@ -57,7 +61,7 @@ func collect(ctx context.Context, index v1.ImageIndex, seen map[v1.Hash]bool, fo
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if seen[d.Digest] {
+		if seen[d.Digest] || isAttachment(d) {
 			continue
 		}
 		seen[d.Digest] = true

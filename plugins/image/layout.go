@@ -12,6 +12,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,8 +32,8 @@ type Layout struct {
 	dir   string
 	epoch time.Time
 	jobs  int
-	// entries become index.json.
-	entries []v1.Descriptor
+	// entries become index.json, and attached come after them.
+	entries, attached []v1.Descriptor
 }
 
 // NewLayout begins a layout in a folder that is there and empty. Layers are
@@ -130,7 +131,7 @@ func (l *Layout) NameAll(images []Named, references []Reference, a Attributes) e
 // Finish writes what names the images, and gives everything the epoch as its
 // time.
 func (l *Layout) Finish() error {
-	index, err := json.Marshal(v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: l.entries})
+	index, err := json.Marshal(v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: slices.Concat(l.entries, l.attached)})
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ func (exporter) Describe(context.Context) (sdk.ExporterInfo, error) {
 	return sdk.ExporterInfo{
 		Description: "an OCI image layout over all architectures",
 		MultiArch:   true,
+		Attachments: true,
 		Attributes: append(image.Describe(),
 			sdk.Attribute{Name: "archive", Type: "bool", Default: []byte("false"), Doc: "Write a tar archive in place of a folder."},
 			sdk.Attribute{
@@ -102,6 +103,9 @@ func fill(ctx context.Context, req sdk.ExportRequest, folder string, a image.Att
 			return nil, err
 		}
 		images[i] = image.Named{Arch: img.Arch, Descriptor: descriptor}
+		if err := l.Attach(ctx, descriptor, img.Attachments); err != nil {
+			return nil, err
+		}
 	}
 	if err := l.NameAll(images, references, a); err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ func exporterInfoToProto(i ExporterInfo) *pluginv1.ExporterInfo {
 		Description: text(i.Description),
 		MultiArch:   i.MultiArch,
 		Attributes:  each(i.Attributes, attributeToProto),
+		Attachments: i.Attachments,
 	}
 }
 
@@ -17,6 +18,7 @@ func exporterInfoFromProto(i *pluginv1.ExporterInfo) ExporterInfo {
 		Description: i.GetDescription(),
 		MultiArch:   i.GetMultiArch(),
 		Attributes:  each(i.GetAttributes(), attributeFromProto),
+		Attachments: i.GetAttachments(),
 	}
 }
 
@@ -52,6 +54,8 @@ func imageToProto(i Image) *pluginv1.Image {
 		Digest:   i.Digest,
 		Size:     i.Size,
 		Boot:     bootToProto(i.Boot),
+
+		Attachments: each(i.Attachments, attachmentToProto),
 	}
 }
 
@@ -63,6 +67,22 @@ func imageFromProto(i *pluginv1.Image) Image {
 		Digest:   i.GetDigest(),
 		Size:     i.GetSize(),
 		Boot:     bootFromProto(i.GetBoot()),
+
+		Attachments: each(i.GetAttachments(), attachmentFromProto),
+	}
+}
+
+func attachmentToProto(a Attachment) *pluginv1.Attachment {
+	return &pluginv1.Attachment{
+		Name: a.Name, ArtifactType: a.ArtifactType, MediaType: a.MediaType,
+		Path: a.Path, Digest: a.Digest, Size: a.Size, Annotations: a.Annotations,
+	}
+}
+
+func attachmentFromProto(a *pluginv1.Attachment) Attachment {
+	return Attachment{
+		Name: a.GetName(), ArtifactType: a.GetArtifactType(), MediaType: a.GetMediaType(),
+		Path: a.GetPath(), Digest: a.GetDigest(), Size: a.GetSize(), Annotations: a.GetAnnotations(),
 	}
 }
 

@@ -26,6 +26,9 @@ type ExporterInfo struct {
 	MultiArch bool `json:"multi_arch,omitempty"`
 	// Attributes are what an `export` block of this plugin may hold.
 	Attributes []Attribute `json:"attributes,omitempty"`
+	// Attachments exporters have a format that carries documents about an
+	// image beside it. Images of others come without.
+	Attachments bool `json:"attachments,omitempty"`
 }
 
 // ExportRequest asks for the artifacts of one `export` block.
@@ -62,6 +65,29 @@ type Image struct {
 	Size   int64
 	// Boot is how QEMU starts it; nil if it can't.
 	Boot *Boot
+	// Attachments are documents about it, in an order that stays the same.
+	Attachments []Attachment
+}
+
+// Attachment is a document about one image, such as an SBOM or a provenance.
+// In an OCI layout it is an artifact manifest whose subject is the manifest of
+// that image.
+// Source: image-spec manifest.md, "Guidelines for Artifact Usage".
+type Attachment struct {
+	// Name is the name of the file for people: "mini-x86_64.spdx.json".
+	Name string
+	// ArtifactType is the media type that says what the whole is, by which
+	// tools look for it: "application/spdx+json".
+	ArtifactType string
+	// MediaType is that of the file; ArtifactType if empty.
+	MediaType string
+	// Path is the absolute path of the file, Digest its "sha256:…", and Size
+	// its length in bytes.
+	Path   string
+	Digest string
+	Size   int64
+	// Annotations are those of the artifact manifest; they may be nil.
+	Annotations map[string]string
 }
 
 // ExportResult lists what an export wrote.

@@ -2075,10 +2075,12 @@ func (*DescribeExporterResponse_Info) isDescribeExporterResponse_Outcome() {}
 func (*DescribeExporterResponse_Failure) isDescribeExporterResponse_Outcome() {}
 
 type ExporterInfo struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Description   string                 `protobuf:"bytes,1,opt,name=description,proto3" json:"description,omitempty"`
-	MultiArch     bool                   `protobuf:"varint,2,opt,name=multi_arch,json=multiArch,proto3" json:"multi_arch,omitempty"`
-	Attributes    []*Attribute           `protobuf:"bytes,3,rep,name=attributes,proto3" json:"attributes,omitempty"`
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Description string                 `protobuf:"bytes,1,opt,name=description,proto3" json:"description,omitempty"`
+	MultiArch   bool                   `protobuf:"varint,2,opt,name=multi_arch,json=multiArch,proto3" json:"multi_arch,omitempty"`
+	Attributes  []*Attribute           `protobuf:"bytes,3,rep,name=attributes,proto3" json:"attributes,omitempty"`
+	// Whether images come with documents about them.
+	Attachments   bool `protobuf:"varint,4,opt,name=attachments,proto3" json:"attachments,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2132,6 +2134,13 @@ func (x *ExporterInfo) GetAttributes() []*Attribute {
 		return x.Attributes
 	}
 	return nil
+}
+
+func (x *ExporterInfo) GetAttachments() bool {
+	if x != nil {
+		return x.Attachments
+	}
+	return false
 }
 
 type ExportRequest struct {
@@ -2236,6 +2245,7 @@ type Image struct {
 	Digest        string                 `protobuf:"bytes,4,opt,name=digest,proto3" json:"digest,omitempty"`
 	Size          int64                  `protobuf:"varint,5,opt,name=size,proto3" json:"size,omitempty"`
 	Boot          *Boot                  `protobuf:"bytes,6,opt,name=boot,proto3" json:"boot,omitempty"`
+	Attachments   []*Attachment          `protobuf:"bytes,7,rep,name=attachments,proto3" json:"attachments,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2312,6 +2322,107 @@ func (x *Image) GetBoot() *Boot {
 	return nil
 }
 
+func (x *Image) GetAttachments() []*Attachment {
+	if x != nil {
+		return x.Attachments
+	}
+	return nil
+}
+
+// A document about an image, such as an SBOM.
+type Attachment struct {
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Name         string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	ArtifactType string                 `protobuf:"bytes,2,opt,name=artifact_type,json=artifactType,proto3" json:"artifact_type,omitempty"`
+	// The same as artifact_type if empty.
+	MediaType     string            `protobuf:"bytes,3,opt,name=media_type,json=mediaType,proto3" json:"media_type,omitempty"`
+	Path          string            `protobuf:"bytes,4,opt,name=path,proto3" json:"path,omitempty"`
+	Digest        string            `protobuf:"bytes,5,opt,name=digest,proto3" json:"digest,omitempty"`
+	Size          int64             `protobuf:"varint,6,opt,name=size,proto3" json:"size,omitempty"`
+	Annotations   map[string]string `protobuf:"bytes,7,rep,name=annotations,proto3" json:"annotations,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Attachment) Reset() {
+	*x = Attachment{}
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Attachment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Attachment) ProtoMessage() {}
+
+func (x *Attachment) ProtoReflect() protoreflect.Message {
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Attachment.ProtoReflect.Descriptor instead.
+func (*Attachment) Descriptor() ([]byte, []int) {
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *Attachment) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Attachment) GetArtifactType() string {
+	if x != nil {
+		return x.ArtifactType
+	}
+	return ""
+}
+
+func (x *Attachment) GetMediaType() string {
+	if x != nil {
+		return x.MediaType
+	}
+	return ""
+}
+
+func (x *Attachment) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *Attachment) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
+func (x *Attachment) GetSize() int64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *Attachment) GetAnnotations() map[string]string {
+	if x != nil {
+		return x.Annotations
+	}
+	return nil
+}
+
 type ExportEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Event:
@@ -2326,7 +2437,7 @@ type ExportEvent struct {
 
 func (x *ExportEvent) Reset() {
 	*x = ExportEvent{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[27]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2338,7 +2449,7 @@ func (x *ExportEvent) String() string {
 func (*ExportEvent) ProtoMessage() {}
 
 func (x *ExportEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[27]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2351,7 +2462,7 @@ func (x *ExportEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportEvent.ProtoReflect.Descriptor instead.
 func (*ExportEvent) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{27}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ExportEvent) GetEvent() isExportEvent_Event {
@@ -2420,7 +2531,7 @@ type ExportResult struct {
 
 func (x *ExportResult) Reset() {
 	*x = ExportResult{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[28]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2432,7 +2543,7 @@ func (x *ExportResult) String() string {
 func (*ExportResult) ProtoMessage() {}
 
 func (x *ExportResult) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[28]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2445,7 +2556,7 @@ func (x *ExportResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportResult.ProtoReflect.Descriptor instead.
 func (*ExportResult) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{28}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ExportResult) GetArtifacts() []*Artifact {
@@ -2474,7 +2585,7 @@ type Artifact struct {
 
 func (x *Artifact) Reset() {
 	*x = Artifact{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[29]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2486,7 +2597,7 @@ func (x *Artifact) String() string {
 func (*Artifact) ProtoMessage() {}
 
 func (x *Artifact) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[29]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2499,7 +2610,7 @@ func (x *Artifact) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Artifact.ProtoReflect.Descriptor instead.
 func (*Artifact) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{29}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Artifact) GetPath() string {
@@ -2544,7 +2655,7 @@ type PatchesRequest struct {
 
 func (x *PatchesRequest) Reset() {
 	*x = PatchesRequest{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[30]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2556,7 +2667,7 @@ func (x *PatchesRequest) String() string {
 func (*PatchesRequest) ProtoMessage() {}
 
 func (x *PatchesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[30]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2569,7 +2680,7 @@ func (x *PatchesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PatchesRequest.ProtoReflect.Descriptor instead.
 func (*PatchesRequest) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{30}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *PatchesRequest) GetAttributesJson() []byte {
@@ -2612,7 +2723,7 @@ type PatchesResponse struct {
 
 func (x *PatchesResponse) Reset() {
 	*x = PatchesResponse{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[31]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2624,7 +2735,7 @@ func (x *PatchesResponse) String() string {
 func (*PatchesResponse) ProtoMessage() {}
 
 func (x *PatchesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[31]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2637,7 +2748,7 @@ func (x *PatchesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PatchesResponse.ProtoReflect.Descriptor instead.
 func (*PatchesResponse) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{31}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *PatchesResponse) GetFiles() []string {
@@ -2666,7 +2777,7 @@ type EmulatorRequest struct {
 
 func (x *EmulatorRequest) Reset() {
 	*x = EmulatorRequest{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[32]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2678,7 +2789,7 @@ func (x *EmulatorRequest) String() string {
 func (*EmulatorRequest) ProtoMessage() {}
 
 func (x *EmulatorRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[32]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2691,7 +2802,7 @@ func (x *EmulatorRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EmulatorRequest.ProtoReflect.Descriptor instead.
 func (*EmulatorRequest) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{32}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *EmulatorRequest) GetAttributesJson() []byte {
@@ -2722,7 +2833,7 @@ type EmulatorResponse struct {
 
 func (x *EmulatorResponse) Reset() {
 	*x = EmulatorResponse{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[33]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2734,7 +2845,7 @@ func (x *EmulatorResponse) String() string {
 func (*EmulatorResponse) ProtoMessage() {}
 
 func (x *EmulatorResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[33]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2747,7 +2858,7 @@ func (x *EmulatorResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EmulatorResponse.ProtoReflect.Descriptor instead.
 func (*EmulatorResponse) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{33}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *EmulatorResponse) GetCommand() []string {
@@ -2781,7 +2892,7 @@ type BootRequest struct {
 
 func (x *BootRequest) Reset() {
 	*x = BootRequest{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[34]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2793,7 +2904,7 @@ func (x *BootRequest) String() string {
 func (*BootRequest) ProtoMessage() {}
 
 func (x *BootRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[34]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2806,7 +2917,7 @@ func (x *BootRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BootRequest.ProtoReflect.Descriptor instead.
 func (*BootRequest) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{34}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *BootRequest) GetAttributesJson() []byte {
@@ -2828,7 +2939,7 @@ type BootResponse struct {
 
 func (x *BootResponse) Reset() {
 	*x = BootResponse{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[35]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2840,7 +2951,7 @@ func (x *BootResponse) String() string {
 func (*BootResponse) ProtoMessage() {}
 
 func (x *BootResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[35]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2853,7 +2964,7 @@ func (x *BootResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BootResponse.ProtoReflect.Descriptor instead.
 func (*BootResponse) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{35}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *BootResponse) GetBoot() *Boot {
@@ -2890,7 +3001,7 @@ type ValidateRequest struct {
 
 func (x *ValidateRequest) Reset() {
 	*x = ValidateRequest{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[36]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2902,7 +3013,7 @@ func (x *ValidateRequest) String() string {
 func (*ValidateRequest) ProtoMessage() {}
 
 func (x *ValidateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[36]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2915,7 +3026,7 @@ func (x *ValidateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateRequest.ProtoReflect.Descriptor instead.
 func (*ValidateRequest) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{36}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ValidateRequest) GetKind() string {
@@ -2971,7 +3082,7 @@ type ValidateResponse struct {
 
 func (x *ValidateResponse) Reset() {
 	*x = ValidateResponse{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[37]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2983,7 +3094,7 @@ func (x *ValidateResponse) String() string {
 func (*ValidateResponse) ProtoMessage() {}
 
 func (x *ValidateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[37]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2996,7 +3107,7 @@ func (x *ValidateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateResponse.ProtoReflect.Descriptor instead.
 func (*ValidateResponse) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{37}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ValidateResponse) GetWarnings() []*Diagnostic {
@@ -3190,14 +3301,15 @@ const file_mkmini_v1_plugin_proto_rawDesc = "" +
 	"\x18DescribeExporterResponse\x124\n" +
 	"\x04info\x18\x01 \x01(\v2\x1e.mkmini.plugin.v1.ExporterInfoH\x00R\x04info\x125\n" +
 	"\afailure\x18\x02 \x01(\v2\x19.mkmini.plugin.v1.FailureH\x00R\afailureB\t\n" +
-	"\aoutcome\"\x8c\x01\n" +
+	"\aoutcome\"\xae\x01\n" +
 	"\fExporterInfo\x12 \n" +
 	"\vdescription\x18\x01 \x01(\tR\vdescription\x12\x1d\n" +
 	"\n" +
 	"multi_arch\x18\x02 \x01(\bR\tmultiArch\x12;\n" +
 	"\n" +
 	"attributes\x18\x03 \x03(\v2\x1b.mkmini.plugin.v1.AttributeR\n" +
-	"attributes\"\xdb\x01\n" +
+	"attributes\x12 \n" +
+	"\vattachments\x18\x04 \x01(\bR\vattachments\"\xdb\x01\n" +
 	"\rExportRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12/\n" +
 	"\x06images\x18\x02 \x03(\v2\x17.mkmini.plugin.v1.ImageR\x06images\x12'\n" +
@@ -3205,14 +3317,28 @@ const file_mkmini_v1_plugin_proto_rawDesc = "" +
 	"\bwork_dir\x18\x04 \x01(\tR\aworkDir\x12\x17\n" +
 	"\aout_dir\x18\x05 \x01(\tR\x06outDir\x12\x12\n" +
 	"\x04jobs\x18\x06 \x01(\x03R\x04jobs\x12\x14\n" +
-	"\x05epoch\x18\a \x01(\x03R\x05epoch\"\xc1\x01\n" +
+	"\x05epoch\x18\a \x01(\x03R\x05epoch\"\x81\x02\n" +
 	"\x05Image\x12\x12\n" +
 	"\x04arch\x18\x01 \x01(\tR\x04arch\x126\n" +
 	"\bplatform\x18\x02 \x01(\v2\x1a.mkmini.plugin.v1.PlatformR\bplatform\x12\x14\n" +
 	"\x05layer\x18\x03 \x01(\tR\x05layer\x12\x16\n" +
 	"\x06digest\x18\x04 \x01(\tR\x06digest\x12\x12\n" +
 	"\x04size\x18\x05 \x01(\x03R\x04size\x12*\n" +
-	"\x04boot\x18\x06 \x01(\v2\x16.mkmini.plugin.v1.BootR\x04boot\"\xbb\x01\n" +
+	"\x04boot\x18\x06 \x01(\v2\x16.mkmini.plugin.v1.BootR\x04boot\x12>\n" +
+	"\vattachments\x18\a \x03(\v2\x1c.mkmini.plugin.v1.AttachmentR\vattachments\"\xb5\x02\n" +
+	"\n" +
+	"Attachment\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12#\n" +
+	"\rartifact_type\x18\x02 \x01(\tR\fartifactType\x12\x1d\n" +
+	"\n" +
+	"media_type\x18\x03 \x01(\tR\tmediaType\x12\x12\n" +
+	"\x04path\x18\x04 \x01(\tR\x04path\x12\x16\n" +
+	"\x06digest\x18\x05 \x01(\tR\x06digest\x12\x12\n" +
+	"\x04size\x18\x06 \x01(\x03R\x04size\x12O\n" +
+	"\vannotations\x18\a \x03(\v2-.mkmini.plugin.v1.Attachment.AnnotationsEntryR\vannotations\x1a>\n" +
+	"\x10AnnotationsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xbb\x01\n" +
 	"\vExportEvent\x122\n" +
 	"\x06report\x18\x01 \x01(\v2\x18.mkmini.plugin.v1.ReportH\x00R\x06report\x128\n" +
 	"\x06result\x18\x02 \x01(\v2\x1e.mkmini.plugin.v1.ExportResultH\x00R\x06result\x125\n" +
@@ -3293,7 +3419,7 @@ func file_mkmini_v1_plugin_proto_rawDescGZIP() []byte {
 }
 
 var file_mkmini_v1_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_mkmini_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
+var file_mkmini_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
 var file_mkmini_v1_plugin_proto_goTypes = []any{
 	(Severity)(0),                     // 0: mkmini.plugin.v1.Severity
 	(*WaitRequest)(nil),               // 1: mkmini.plugin.v1.WaitRequest
@@ -3323,20 +3449,22 @@ var file_mkmini_v1_plugin_proto_goTypes = []any{
 	(*ExporterInfo)(nil),              // 25: mkmini.plugin.v1.ExporterInfo
 	(*ExportRequest)(nil),             // 26: mkmini.plugin.v1.ExportRequest
 	(*Image)(nil),                     // 27: mkmini.plugin.v1.Image
-	(*ExportEvent)(nil),               // 28: mkmini.plugin.v1.ExportEvent
-	(*ExportResult)(nil),              // 29: mkmini.plugin.v1.ExportResult
-	(*Artifact)(nil),                  // 30: mkmini.plugin.v1.Artifact
-	(*PatchesRequest)(nil),            // 31: mkmini.plugin.v1.PatchesRequest
-	(*PatchesResponse)(nil),           // 32: mkmini.plugin.v1.PatchesResponse
-	(*EmulatorRequest)(nil),           // 33: mkmini.plugin.v1.EmulatorRequest
-	(*EmulatorResponse)(nil),          // 34: mkmini.plugin.v1.EmulatorResponse
-	(*BootRequest)(nil),               // 35: mkmini.plugin.v1.BootRequest
-	(*BootResponse)(nil),              // 36: mkmini.plugin.v1.BootResponse
-	(*ValidateRequest)(nil),           // 37: mkmini.plugin.v1.ValidateRequest
-	(*ValidateResponse)(nil),          // 38: mkmini.plugin.v1.ValidateResponse
-	nil,                               // 39: mkmini.plugin.v1.ToolchainInfo.SettingsEntry
-	nil,                               // 40: mkmini.plugin.v1.ToolchainInfo.LookalikesEntry
-	nil,                               // 41: mkmini.plugin.v1.BuildRequest.SetEntry
+	(*Attachment)(nil),                // 28: mkmini.plugin.v1.Attachment
+	(*ExportEvent)(nil),               // 29: mkmini.plugin.v1.ExportEvent
+	(*ExportResult)(nil),              // 30: mkmini.plugin.v1.ExportResult
+	(*Artifact)(nil),                  // 31: mkmini.plugin.v1.Artifact
+	(*PatchesRequest)(nil),            // 32: mkmini.plugin.v1.PatchesRequest
+	(*PatchesResponse)(nil),           // 33: mkmini.plugin.v1.PatchesResponse
+	(*EmulatorRequest)(nil),           // 34: mkmini.plugin.v1.EmulatorRequest
+	(*EmulatorResponse)(nil),          // 35: mkmini.plugin.v1.EmulatorResponse
+	(*BootRequest)(nil),               // 36: mkmini.plugin.v1.BootRequest
+	(*BootResponse)(nil),              // 37: mkmini.plugin.v1.BootResponse
+	(*ValidateRequest)(nil),           // 38: mkmini.plugin.v1.ValidateRequest
+	(*ValidateResponse)(nil),          // 39: mkmini.plugin.v1.ValidateResponse
+	nil,                               // 40: mkmini.plugin.v1.ToolchainInfo.SettingsEntry
+	nil,                               // 41: mkmini.plugin.v1.ToolchainInfo.LookalikesEntry
+	nil,                               // 42: mkmini.plugin.v1.BuildRequest.SetEntry
+	nil,                               // 43: mkmini.plugin.v1.Attachment.AnnotationsEntry
 }
 var file_mkmini_v1_plugin_proto_depIdxs = []int32{
 	4,  // 0: mkmini.plugin.v1.Failure.diagnostics:type_name -> mkmini.plugin.v1.Diagnostic
@@ -3345,16 +3473,16 @@ var file_mkmini_v1_plugin_proto_depIdxs = []int32{
 	3,  // 3: mkmini.plugin.v1.DescribeToolchainResponse.failure:type_name -> mkmini.plugin.v1.Failure
 	9,  // 4: mkmini.plugin.v1.ToolchainInfo.elf:type_name -> mkmini.plugin.v1.Elf
 	7,  // 5: mkmini.plugin.v1.ToolchainInfo.platform:type_name -> mkmini.plugin.v1.Platform
-	39, // 6: mkmini.plugin.v1.ToolchainInfo.settings:type_name -> mkmini.plugin.v1.ToolchainInfo.SettingsEntry
+	40, // 6: mkmini.plugin.v1.ToolchainInfo.settings:type_name -> mkmini.plugin.v1.ToolchainInfo.SettingsEntry
 	8,  // 7: mkmini.plugin.v1.ToolchainInfo.boot:type_name -> mkmini.plugin.v1.Boot
 	6,  // 8: mkmini.plugin.v1.ToolchainInfo.attributes:type_name -> mkmini.plugin.v1.Attribute
-	40, // 9: mkmini.plugin.v1.ToolchainInfo.lookalikes:type_name -> mkmini.plugin.v1.ToolchainInfo.LookalikesEntry
+	41, // 9: mkmini.plugin.v1.ToolchainInfo.lookalikes:type_name -> mkmini.plugin.v1.ToolchainInfo.LookalikesEntry
 	15, // 10: mkmini.plugin.v1.ProbeResponse.compiler:type_name -> mkmini.plugin.v1.Compiler
 	3,  // 11: mkmini.plugin.v1.ProbeResponse.failure:type_name -> mkmini.plugin.v1.Failure
 	15, // 12: mkmini.plugin.v1.ProbeResponse.examined:type_name -> mkmini.plugin.v1.Compiler
 	16, // 13: mkmini.plugin.v1.Compiler.facts:type_name -> mkmini.plugin.v1.Fact
 	15, // 14: mkmini.plugin.v1.BuildRequest.compiler:type_name -> mkmini.plugin.v1.Compiler
-	41, // 15: mkmini.plugin.v1.BuildRequest.set:type_name -> mkmini.plugin.v1.BuildRequest.SetEntry
+	42, // 15: mkmini.plugin.v1.BuildRequest.set:type_name -> mkmini.plugin.v1.BuildRequest.SetEntry
 	5,  // 16: mkmini.plugin.v1.BuildEvent.report:type_name -> mkmini.plugin.v1.Report
 	19, // 17: mkmini.plugin.v1.BuildEvent.result:type_name -> mkmini.plugin.v1.BuildResult
 	3,  // 18: mkmini.plugin.v1.BuildEvent.failure:type_name -> mkmini.plugin.v1.Failure
@@ -3372,44 +3500,46 @@ var file_mkmini_v1_plugin_proto_depIdxs = []int32{
 	27, // 30: mkmini.plugin.v1.ExportRequest.images:type_name -> mkmini.plugin.v1.Image
 	7,  // 31: mkmini.plugin.v1.Image.platform:type_name -> mkmini.plugin.v1.Platform
 	8,  // 32: mkmini.plugin.v1.Image.boot:type_name -> mkmini.plugin.v1.Boot
-	5,  // 33: mkmini.plugin.v1.ExportEvent.report:type_name -> mkmini.plugin.v1.Report
-	29, // 34: mkmini.plugin.v1.ExportEvent.result:type_name -> mkmini.plugin.v1.ExportResult
-	3,  // 35: mkmini.plugin.v1.ExportEvent.failure:type_name -> mkmini.plugin.v1.Failure
-	30, // 36: mkmini.plugin.v1.ExportResult.artifacts:type_name -> mkmini.plugin.v1.Artifact
-	4,  // 37: mkmini.plugin.v1.ExportResult.warnings:type_name -> mkmini.plugin.v1.Diagnostic
-	3,  // 38: mkmini.plugin.v1.PatchesResponse.failure:type_name -> mkmini.plugin.v1.Failure
-	3,  // 39: mkmini.plugin.v1.EmulatorResponse.failure:type_name -> mkmini.plugin.v1.Failure
-	8,  // 40: mkmini.plugin.v1.BootResponse.boot:type_name -> mkmini.plugin.v1.Boot
-	3,  // 41: mkmini.plugin.v1.BootResponse.failure:type_name -> mkmini.plugin.v1.Failure
-	4,  // 42: mkmini.plugin.v1.ValidateResponse.warnings:type_name -> mkmini.plugin.v1.Diagnostic
-	3,  // 43: mkmini.plugin.v1.ValidateResponse.failure:type_name -> mkmini.plugin.v1.Failure
-	10, // 44: mkmini.plugin.v1.Toolchain.Describe:input_type -> mkmini.plugin.v1.DescribeToolchainRequest
-	13, // 45: mkmini.plugin.v1.Toolchain.Probe:input_type -> mkmini.plugin.v1.ProbeRequest
-	17, // 46: mkmini.plugin.v1.Toolchain.Build:input_type -> mkmini.plugin.v1.BuildRequest
-	20, // 47: mkmini.plugin.v1.LibcBuilder.BuildLibc:input_type -> mkmini.plugin.v1.LibcRequest
-	31, // 48: mkmini.plugin.v1.Patcher.Patches:input_type -> mkmini.plugin.v1.PatchesRequest
-	33, // 49: mkmini.plugin.v1.Emulation.Emulator:input_type -> mkmini.plugin.v1.EmulatorRequest
-	35, // 50: mkmini.plugin.v1.Booter.Boot:input_type -> mkmini.plugin.v1.BootRequest
-	37, // 51: mkmini.plugin.v1.Validator.Validate:input_type -> mkmini.plugin.v1.ValidateRequest
-	23, // 52: mkmini.plugin.v1.Exporter.Describe:input_type -> mkmini.plugin.v1.DescribeExporterRequest
-	26, // 53: mkmini.plugin.v1.Exporter.Export:input_type -> mkmini.plugin.v1.ExportRequest
-	1,  // 54: mkmini.plugin.v1.Calls.Wait:input_type -> mkmini.plugin.v1.WaitRequest
-	11, // 55: mkmini.plugin.v1.Toolchain.Describe:output_type -> mkmini.plugin.v1.DescribeToolchainResponse
-	14, // 56: mkmini.plugin.v1.Toolchain.Probe:output_type -> mkmini.plugin.v1.ProbeResponse
-	18, // 57: mkmini.plugin.v1.Toolchain.Build:output_type -> mkmini.plugin.v1.BuildEvent
-	21, // 58: mkmini.plugin.v1.LibcBuilder.BuildLibc:output_type -> mkmini.plugin.v1.LibcEvent
-	32, // 59: mkmini.plugin.v1.Patcher.Patches:output_type -> mkmini.plugin.v1.PatchesResponse
-	34, // 60: mkmini.plugin.v1.Emulation.Emulator:output_type -> mkmini.plugin.v1.EmulatorResponse
-	36, // 61: mkmini.plugin.v1.Booter.Boot:output_type -> mkmini.plugin.v1.BootResponse
-	38, // 62: mkmini.plugin.v1.Validator.Validate:output_type -> mkmini.plugin.v1.ValidateResponse
-	24, // 63: mkmini.plugin.v1.Exporter.Describe:output_type -> mkmini.plugin.v1.DescribeExporterResponse
-	28, // 64: mkmini.plugin.v1.Exporter.Export:output_type -> mkmini.plugin.v1.ExportEvent
-	2,  // 65: mkmini.plugin.v1.Calls.Wait:output_type -> mkmini.plugin.v1.WaitResponse
-	55, // [55:66] is the sub-list for method output_type
-	44, // [44:55] is the sub-list for method input_type
-	44, // [44:44] is the sub-list for extension type_name
-	44, // [44:44] is the sub-list for extension extendee
-	0,  // [0:44] is the sub-list for field type_name
+	28, // 33: mkmini.plugin.v1.Image.attachments:type_name -> mkmini.plugin.v1.Attachment
+	43, // 34: mkmini.plugin.v1.Attachment.annotations:type_name -> mkmini.plugin.v1.Attachment.AnnotationsEntry
+	5,  // 35: mkmini.plugin.v1.ExportEvent.report:type_name -> mkmini.plugin.v1.Report
+	30, // 36: mkmini.plugin.v1.ExportEvent.result:type_name -> mkmini.plugin.v1.ExportResult
+	3,  // 37: mkmini.plugin.v1.ExportEvent.failure:type_name -> mkmini.plugin.v1.Failure
+	31, // 38: mkmini.plugin.v1.ExportResult.artifacts:type_name -> mkmini.plugin.v1.Artifact
+	4,  // 39: mkmini.plugin.v1.ExportResult.warnings:type_name -> mkmini.plugin.v1.Diagnostic
+	3,  // 40: mkmini.plugin.v1.PatchesResponse.failure:type_name -> mkmini.plugin.v1.Failure
+	3,  // 41: mkmini.plugin.v1.EmulatorResponse.failure:type_name -> mkmini.plugin.v1.Failure
+	8,  // 42: mkmini.plugin.v1.BootResponse.boot:type_name -> mkmini.plugin.v1.Boot
+	3,  // 43: mkmini.plugin.v1.BootResponse.failure:type_name -> mkmini.plugin.v1.Failure
+	4,  // 44: mkmini.plugin.v1.ValidateResponse.warnings:type_name -> mkmini.plugin.v1.Diagnostic
+	3,  // 45: mkmini.plugin.v1.ValidateResponse.failure:type_name -> mkmini.plugin.v1.Failure
+	10, // 46: mkmini.plugin.v1.Toolchain.Describe:input_type -> mkmini.plugin.v1.DescribeToolchainRequest
+	13, // 47: mkmini.plugin.v1.Toolchain.Probe:input_type -> mkmini.plugin.v1.ProbeRequest
+	17, // 48: mkmini.plugin.v1.Toolchain.Build:input_type -> mkmini.plugin.v1.BuildRequest
+	20, // 49: mkmini.plugin.v1.LibcBuilder.BuildLibc:input_type -> mkmini.plugin.v1.LibcRequest
+	32, // 50: mkmini.plugin.v1.Patcher.Patches:input_type -> mkmini.plugin.v1.PatchesRequest
+	34, // 51: mkmini.plugin.v1.Emulation.Emulator:input_type -> mkmini.plugin.v1.EmulatorRequest
+	36, // 52: mkmini.plugin.v1.Booter.Boot:input_type -> mkmini.plugin.v1.BootRequest
+	38, // 53: mkmini.plugin.v1.Validator.Validate:input_type -> mkmini.plugin.v1.ValidateRequest
+	23, // 54: mkmini.plugin.v1.Exporter.Describe:input_type -> mkmini.plugin.v1.DescribeExporterRequest
+	26, // 55: mkmini.plugin.v1.Exporter.Export:input_type -> mkmini.plugin.v1.ExportRequest
+	1,  // 56: mkmini.plugin.v1.Calls.Wait:input_type -> mkmini.plugin.v1.WaitRequest
+	11, // 57: mkmini.plugin.v1.Toolchain.Describe:output_type -> mkmini.plugin.v1.DescribeToolchainResponse
+	14, // 58: mkmini.plugin.v1.Toolchain.Probe:output_type -> mkmini.plugin.v1.ProbeResponse
+	18, // 59: mkmini.plugin.v1.Toolchain.Build:output_type -> mkmini.plugin.v1.BuildEvent
+	21, // 60: mkmini.plugin.v1.LibcBuilder.BuildLibc:output_type -> mkmini.plugin.v1.LibcEvent
+	33, // 61: mkmini.plugin.v1.Patcher.Patches:output_type -> mkmini.plugin.v1.PatchesResponse
+	35, // 62: mkmini.plugin.v1.Emulation.Emulator:output_type -> mkmini.plugin.v1.EmulatorResponse
+	37, // 63: mkmini.plugin.v1.Booter.Boot:output_type -> mkmini.plugin.v1.BootResponse
+	39, // 64: mkmini.plugin.v1.Validator.Validate:output_type -> mkmini.plugin.v1.ValidateResponse
+	24, // 65: mkmini.plugin.v1.Exporter.Describe:output_type -> mkmini.plugin.v1.DescribeExporterResponse
+	29, // 66: mkmini.plugin.v1.Exporter.Export:output_type -> mkmini.plugin.v1.ExportEvent
+	2,  // 67: mkmini.plugin.v1.Calls.Wait:output_type -> mkmini.plugin.v1.WaitResponse
+	57, // [57:68] is the sub-list for method output_type
+	46, // [46:57] is the sub-list for method input_type
+	46, // [46:46] is the sub-list for extension type_name
+	46, // [46:46] is the sub-list for extension extendee
+	0,  // [0:46] is the sub-list for field type_name
 }
 
 func init() { file_mkmini_v1_plugin_proto_init() }
@@ -3439,7 +3569,7 @@ func file_mkmini_v1_plugin_proto_init() {
 		(*DescribeExporterResponse_Info)(nil),
 		(*DescribeExporterResponse_Failure)(nil),
 	}
-	file_mkmini_v1_plugin_proto_msgTypes[27].OneofWrappers = []any{
+	file_mkmini_v1_plugin_proto_msgTypes[28].OneofWrappers = []any{
 		(*ExportEvent_Report)(nil),
 		(*ExportEvent_Result)(nil),
 		(*ExportEvent_Failure)(nil),
@@ -3450,7 +3580,7 @@ func file_mkmini_v1_plugin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mkmini_v1_plugin_proto_rawDesc), len(file_mkmini_v1_plugin_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   41,
+			NumMessages:   43,
 			NumExtensions: 0,
 			NumServices:   8,
 		},
