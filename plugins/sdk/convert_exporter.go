@@ -56,6 +56,7 @@ func imageToProto(i Image) *pluginv1.Image {
 		Boot:     bootToProto(i.Boot),
 
 		Attachments: each(i.Attachments, attachmentToProto),
+		Layers:   each(i.Layers, layerToProto),
 	}
 }
 
@@ -69,6 +70,7 @@ func imageFromProto(i *pluginv1.Image) Image {
 		Boot:     bootFromProto(i.GetBoot()),
 
 		Attachments: each(i.GetAttachments(), attachmentFromProto),
+		Layers:   each(i.GetLayers(), layerFromProto),
 	}
 }
 
@@ -84,6 +86,14 @@ func attachmentFromProto(a *pluginv1.Attachment) Attachment {
 		Name: a.GetName(), ArtifactType: a.GetArtifactType(), MediaType: a.GetMediaType(),
 		Path: a.GetPath(), Digest: a.GetDigest(), Size: a.GetSize(), Annotations: a.GetAnnotations(),
 	}
+}
+
+func layerToProto(l Layer) *pluginv1.Layer {
+	return &pluginv1.Layer{Name: l.Name, Path: l.Path, Digest: l.Digest, Size: l.Size}
+}
+
+func layerFromProto(l *pluginv1.Layer) Layer {
+	return Layer{Name: l.GetName(), Path: l.GetPath(), Digest: l.GetDigest(), Size: l.GetSize()}
 }
 
 func exportResultToProto(r ExportResult) *pluginv1.ExportResult {

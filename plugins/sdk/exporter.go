@@ -67,6 +67,10 @@ type Image struct {
 	Boot *Boot
 	// Attachments are documents about it, in an order that stays the same.
 	Attachments []Attachment
+	// Layers are the same file system in several archives, of which each goes
+	// on top of those before; empty if it isn't split. They are for formats
+	// that have layers: others need not look at them.
+	Layers []Layer
 }
 
 // Attachment is a document about one image, such as an SBOM or a provenance.
@@ -88,6 +92,21 @@ type Attachment struct {
 	Size   int64
 	// Annotations are those of the artifact manifest; they may be nil.
 	Annotations map[string]string
+}
+
+// Layer is one of several parts of a root file system. It holds the folders
+// above all that is in it, with the owner and mode that they have in the whole.
+// No two layers hold the same name, but for folders, and none takes away what
+// another one holds. Hard links have their file in the same layer: a file with
+// names in two layers is in both of them.
+type Layer struct {
+	// Name is for people and unique: "base", "app".
+	Name string
+	// Path is the absolute path of an archive in the form of Image.Layer.
+	Path string
+	// Digest is its "sha256:…", and Size its length in bytes.
+	Digest string
+	Size   int64
 }
 
 // ExportResult lists what an export wrote.

@@ -2246,6 +2246,7 @@ type Image struct {
 	Size          int64                  `protobuf:"varint,5,opt,name=size,proto3" json:"size,omitempty"`
 	Boot          *Boot                  `protobuf:"bytes,6,opt,name=boot,proto3" json:"boot,omitempty"`
 	Attachments   []*Attachment          `protobuf:"bytes,7,rep,name=attachments,proto3" json:"attachments,omitempty"`
+	Layers        []*Layer               `protobuf:"bytes,8,rep,name=layers,proto3" json:"layers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2325,6 +2326,13 @@ func (x *Image) GetBoot() *Boot {
 func (x *Image) GetAttachments() []*Attachment {
 	if x != nil {
 		return x.Attachments
+	}
+	return nil
+}
+
+func (x *Image) GetLayers() []*Layer {
+	if x != nil {
+		return x.Layers
 	}
 	return nil
 }
@@ -2423,6 +2431,74 @@ func (x *Attachment) GetAnnotations() map[string]string {
 	return nil
 }
 
+type Layer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Path          string                 `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	Digest        string                 `protobuf:"bytes,3,opt,name=digest,proto3" json:"digest,omitempty"`
+	Size          int64                  `protobuf:"varint,4,opt,name=size,proto3" json:"size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Layer) Reset() {
+	*x = Layer{}
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Layer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Layer) ProtoMessage() {}
+
+func (x *Layer) ProtoReflect() protoreflect.Message {
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Layer.ProtoReflect.Descriptor instead.
+func (*Layer) Descriptor() ([]byte, []int) {
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *Layer) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Layer) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *Layer) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
+func (x *Layer) GetSize() int64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
 type ExportEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Event:
@@ -2437,7 +2513,7 @@ type ExportEvent struct {
 
 func (x *ExportEvent) Reset() {
 	*x = ExportEvent{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[28]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2449,7 +2525,7 @@ func (x *ExportEvent) String() string {
 func (*ExportEvent) ProtoMessage() {}
 
 func (x *ExportEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[28]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2462,7 +2538,7 @@ func (x *ExportEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportEvent.ProtoReflect.Descriptor instead.
 func (*ExportEvent) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{28}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ExportEvent) GetEvent() isExportEvent_Event {
@@ -2531,7 +2607,7 @@ type ExportResult struct {
 
 func (x *ExportResult) Reset() {
 	*x = ExportResult{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[29]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2543,7 +2619,7 @@ func (x *ExportResult) String() string {
 func (*ExportResult) ProtoMessage() {}
 
 func (x *ExportResult) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[29]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2556,7 +2632,7 @@ func (x *ExportResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportResult.ProtoReflect.Descriptor instead.
 func (*ExportResult) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{29}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ExportResult) GetArtifacts() []*Artifact {
@@ -2585,7 +2661,7 @@ type Artifact struct {
 
 func (x *Artifact) Reset() {
 	*x = Artifact{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[30]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2597,7 +2673,7 @@ func (x *Artifact) String() string {
 func (*Artifact) ProtoMessage() {}
 
 func (x *Artifact) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[30]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2610,7 +2686,7 @@ func (x *Artifact) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Artifact.ProtoReflect.Descriptor instead.
 func (*Artifact) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{30}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Artifact) GetPath() string {
@@ -2655,7 +2731,7 @@ type PatchesRequest struct {
 
 func (x *PatchesRequest) Reset() {
 	*x = PatchesRequest{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[31]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2667,7 +2743,7 @@ func (x *PatchesRequest) String() string {
 func (*PatchesRequest) ProtoMessage() {}
 
 func (x *PatchesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[31]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2680,7 +2756,7 @@ func (x *PatchesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PatchesRequest.ProtoReflect.Descriptor instead.
 func (*PatchesRequest) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{31}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *PatchesRequest) GetAttributesJson() []byte {
@@ -2723,7 +2799,7 @@ type PatchesResponse struct {
 
 func (x *PatchesResponse) Reset() {
 	*x = PatchesResponse{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[32]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2735,7 +2811,7 @@ func (x *PatchesResponse) String() string {
 func (*PatchesResponse) ProtoMessage() {}
 
 func (x *PatchesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[32]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2748,7 +2824,7 @@ func (x *PatchesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PatchesResponse.ProtoReflect.Descriptor instead.
 func (*PatchesResponse) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{32}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *PatchesResponse) GetFiles() []string {
@@ -2777,7 +2853,7 @@ type EmulatorRequest struct {
 
 func (x *EmulatorRequest) Reset() {
 	*x = EmulatorRequest{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[33]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2789,7 +2865,7 @@ func (x *EmulatorRequest) String() string {
 func (*EmulatorRequest) ProtoMessage() {}
 
 func (x *EmulatorRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[33]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2802,7 +2878,7 @@ func (x *EmulatorRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EmulatorRequest.ProtoReflect.Descriptor instead.
 func (*EmulatorRequest) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{33}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *EmulatorRequest) GetAttributesJson() []byte {
@@ -2833,7 +2909,7 @@ type EmulatorResponse struct {
 
 func (x *EmulatorResponse) Reset() {
 	*x = EmulatorResponse{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[34]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2845,7 +2921,7 @@ func (x *EmulatorResponse) String() string {
 func (*EmulatorResponse) ProtoMessage() {}
 
 func (x *EmulatorResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[34]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2858,7 +2934,7 @@ func (x *EmulatorResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EmulatorResponse.ProtoReflect.Descriptor instead.
 func (*EmulatorResponse) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{34}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *EmulatorResponse) GetCommand() []string {
@@ -2892,7 +2968,7 @@ type BootRequest struct {
 
 func (x *BootRequest) Reset() {
 	*x = BootRequest{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[35]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2904,7 +2980,7 @@ func (x *BootRequest) String() string {
 func (*BootRequest) ProtoMessage() {}
 
 func (x *BootRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[35]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2917,7 +2993,7 @@ func (x *BootRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BootRequest.ProtoReflect.Descriptor instead.
 func (*BootRequest) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{35}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *BootRequest) GetAttributesJson() []byte {
@@ -2939,7 +3015,7 @@ type BootResponse struct {
 
 func (x *BootResponse) Reset() {
 	*x = BootResponse{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[36]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2951,7 +3027,7 @@ func (x *BootResponse) String() string {
 func (*BootResponse) ProtoMessage() {}
 
 func (x *BootResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[36]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2964,7 +3040,7 @@ func (x *BootResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BootResponse.ProtoReflect.Descriptor instead.
 func (*BootResponse) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{36}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *BootResponse) GetBoot() *Boot {
@@ -3001,7 +3077,7 @@ type ValidateRequest struct {
 
 func (x *ValidateRequest) Reset() {
 	*x = ValidateRequest{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[37]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3013,7 +3089,7 @@ func (x *ValidateRequest) String() string {
 func (*ValidateRequest) ProtoMessage() {}
 
 func (x *ValidateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[37]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3026,7 +3102,7 @@ func (x *ValidateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateRequest.ProtoReflect.Descriptor instead.
 func (*ValidateRequest) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{37}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ValidateRequest) GetKind() string {
@@ -3082,7 +3158,7 @@ type ValidateResponse struct {
 
 func (x *ValidateResponse) Reset() {
 	*x = ValidateResponse{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[38]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3094,7 +3170,7 @@ func (x *ValidateResponse) String() string {
 func (*ValidateResponse) ProtoMessage() {}
 
 func (x *ValidateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[38]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3107,7 +3183,7 @@ func (x *ValidateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateResponse.ProtoReflect.Descriptor instead.
 func (*ValidateResponse) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{38}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ValidateResponse) GetWarnings() []*Diagnostic {
@@ -3317,7 +3393,7 @@ const file_mkmini_v1_plugin_proto_rawDesc = "" +
 	"\bwork_dir\x18\x04 \x01(\tR\aworkDir\x12\x17\n" +
 	"\aout_dir\x18\x05 \x01(\tR\x06outDir\x12\x12\n" +
 	"\x04jobs\x18\x06 \x01(\x03R\x04jobs\x12\x14\n" +
-	"\x05epoch\x18\a \x01(\x03R\x05epoch\"\x81\x02\n" +
+	"\x05epoch\x18\a \x01(\x03R\x05epoch\"\xb2\x02\n" +
 	"\x05Image\x12\x12\n" +
 	"\x04arch\x18\x01 \x01(\tR\x04arch\x126\n" +
 	"\bplatform\x18\x02 \x01(\v2\x1a.mkmini.plugin.v1.PlatformR\bplatform\x12\x14\n" +
@@ -3325,7 +3401,8 @@ const file_mkmini_v1_plugin_proto_rawDesc = "" +
 	"\x06digest\x18\x04 \x01(\tR\x06digest\x12\x12\n" +
 	"\x04size\x18\x05 \x01(\x03R\x04size\x12*\n" +
 	"\x04boot\x18\x06 \x01(\v2\x16.mkmini.plugin.v1.BootR\x04boot\x12>\n" +
-	"\vattachments\x18\a \x03(\v2\x1c.mkmini.plugin.v1.AttachmentR\vattachments\"\xb5\x02\n" +
+	"\vattachments\x18\a \x03(\v2\x1c.mkmini.plugin.v1.AttachmentR\vattachments\x12/\n" +
+	"\x06layers\x18\b \x03(\v2\x17.mkmini.plugin.v1.LayerR\x06layers\"\xb5\x02\n" +
 	"\n" +
 	"Attachment\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12#\n" +
@@ -3338,7 +3415,12 @@ const file_mkmini_v1_plugin_proto_rawDesc = "" +
 	"\vannotations\x18\a \x03(\v2-.mkmini.plugin.v1.Attachment.AnnotationsEntryR\vannotations\x1a>\n" +
 	"\x10AnnotationsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xbb\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"[\n" +
+	"\x05Layer\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04path\x18\x02 \x01(\tR\x04path\x12\x16\n" +
+	"\x06digest\x18\x03 \x01(\tR\x06digest\x12\x12\n" +
+	"\x04size\x18\x04 \x01(\x03R\x04size\"\xbb\x01\n" +
 	"\vExportEvent\x122\n" +
 	"\x06report\x18\x01 \x01(\v2\x18.mkmini.plugin.v1.ReportH\x00R\x06report\x128\n" +
 	"\x06result\x18\x02 \x01(\v2\x1e.mkmini.plugin.v1.ExportResultH\x00R\x06result\x125\n" +
@@ -3419,7 +3501,7 @@ func file_mkmini_v1_plugin_proto_rawDescGZIP() []byte {
 }
 
 var file_mkmini_v1_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_mkmini_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
+var file_mkmini_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
 var file_mkmini_v1_plugin_proto_goTypes = []any{
 	(Severity)(0),                     // 0: mkmini.plugin.v1.Severity
 	(*WaitRequest)(nil),               // 1: mkmini.plugin.v1.WaitRequest
@@ -3450,21 +3532,22 @@ var file_mkmini_v1_plugin_proto_goTypes = []any{
 	(*ExportRequest)(nil),             // 26: mkmini.plugin.v1.ExportRequest
 	(*Image)(nil),                     // 27: mkmini.plugin.v1.Image
 	(*Attachment)(nil),                // 28: mkmini.plugin.v1.Attachment
-	(*ExportEvent)(nil),               // 29: mkmini.plugin.v1.ExportEvent
-	(*ExportResult)(nil),              // 30: mkmini.plugin.v1.ExportResult
-	(*Artifact)(nil),                  // 31: mkmini.plugin.v1.Artifact
-	(*PatchesRequest)(nil),            // 32: mkmini.plugin.v1.PatchesRequest
-	(*PatchesResponse)(nil),           // 33: mkmini.plugin.v1.PatchesResponse
-	(*EmulatorRequest)(nil),           // 34: mkmini.plugin.v1.EmulatorRequest
-	(*EmulatorResponse)(nil),          // 35: mkmini.plugin.v1.EmulatorResponse
-	(*BootRequest)(nil),               // 36: mkmini.plugin.v1.BootRequest
-	(*BootResponse)(nil),              // 37: mkmini.plugin.v1.BootResponse
-	(*ValidateRequest)(nil),           // 38: mkmini.plugin.v1.ValidateRequest
-	(*ValidateResponse)(nil),          // 39: mkmini.plugin.v1.ValidateResponse
-	nil,                               // 40: mkmini.plugin.v1.ToolchainInfo.SettingsEntry
-	nil,                               // 41: mkmini.plugin.v1.ToolchainInfo.LookalikesEntry
-	nil,                               // 42: mkmini.plugin.v1.BuildRequest.SetEntry
-	nil,                               // 43: mkmini.plugin.v1.Attachment.AnnotationsEntry
+	(*Layer)(nil),                     // 29: mkmini.plugin.v1.Layer
+	(*ExportEvent)(nil),               // 30: mkmini.plugin.v1.ExportEvent
+	(*ExportResult)(nil),              // 31: mkmini.plugin.v1.ExportResult
+	(*Artifact)(nil),                  // 32: mkmini.plugin.v1.Artifact
+	(*PatchesRequest)(nil),            // 33: mkmini.plugin.v1.PatchesRequest
+	(*PatchesResponse)(nil),           // 34: mkmini.plugin.v1.PatchesResponse
+	(*EmulatorRequest)(nil),           // 35: mkmini.plugin.v1.EmulatorRequest
+	(*EmulatorResponse)(nil),          // 36: mkmini.plugin.v1.EmulatorResponse
+	(*BootRequest)(nil),               // 37: mkmini.plugin.v1.BootRequest
+	(*BootResponse)(nil),              // 38: mkmini.plugin.v1.BootResponse
+	(*ValidateRequest)(nil),           // 39: mkmini.plugin.v1.ValidateRequest
+	(*ValidateResponse)(nil),          // 40: mkmini.plugin.v1.ValidateResponse
+	nil,                               // 41: mkmini.plugin.v1.ToolchainInfo.SettingsEntry
+	nil,                               // 42: mkmini.plugin.v1.ToolchainInfo.LookalikesEntry
+	nil,                               // 43: mkmini.plugin.v1.BuildRequest.SetEntry
+	nil,                               // 44: mkmini.plugin.v1.Attachment.AnnotationsEntry
 }
 var file_mkmini_v1_plugin_proto_depIdxs = []int32{
 	4,  // 0: mkmini.plugin.v1.Failure.diagnostics:type_name -> mkmini.plugin.v1.Diagnostic
@@ -3473,16 +3556,16 @@ var file_mkmini_v1_plugin_proto_depIdxs = []int32{
 	3,  // 3: mkmini.plugin.v1.DescribeToolchainResponse.failure:type_name -> mkmini.plugin.v1.Failure
 	9,  // 4: mkmini.plugin.v1.ToolchainInfo.elf:type_name -> mkmini.plugin.v1.Elf
 	7,  // 5: mkmini.plugin.v1.ToolchainInfo.platform:type_name -> mkmini.plugin.v1.Platform
-	40, // 6: mkmini.plugin.v1.ToolchainInfo.settings:type_name -> mkmini.plugin.v1.ToolchainInfo.SettingsEntry
+	41, // 6: mkmini.plugin.v1.ToolchainInfo.settings:type_name -> mkmini.plugin.v1.ToolchainInfo.SettingsEntry
 	8,  // 7: mkmini.plugin.v1.ToolchainInfo.boot:type_name -> mkmini.plugin.v1.Boot
 	6,  // 8: mkmini.plugin.v1.ToolchainInfo.attributes:type_name -> mkmini.plugin.v1.Attribute
-	41, // 9: mkmini.plugin.v1.ToolchainInfo.lookalikes:type_name -> mkmini.plugin.v1.ToolchainInfo.LookalikesEntry
+	42, // 9: mkmini.plugin.v1.ToolchainInfo.lookalikes:type_name -> mkmini.plugin.v1.ToolchainInfo.LookalikesEntry
 	15, // 10: mkmini.plugin.v1.ProbeResponse.compiler:type_name -> mkmini.plugin.v1.Compiler
 	3,  // 11: mkmini.plugin.v1.ProbeResponse.failure:type_name -> mkmini.plugin.v1.Failure
 	15, // 12: mkmini.plugin.v1.ProbeResponse.examined:type_name -> mkmini.plugin.v1.Compiler
 	16, // 13: mkmini.plugin.v1.Compiler.facts:type_name -> mkmini.plugin.v1.Fact
 	15, // 14: mkmini.plugin.v1.BuildRequest.compiler:type_name -> mkmini.plugin.v1.Compiler
-	42, // 15: mkmini.plugin.v1.BuildRequest.set:type_name -> mkmini.plugin.v1.BuildRequest.SetEntry
+	43, // 15: mkmini.plugin.v1.BuildRequest.set:type_name -> mkmini.plugin.v1.BuildRequest.SetEntry
 	5,  // 16: mkmini.plugin.v1.BuildEvent.report:type_name -> mkmini.plugin.v1.Report
 	19, // 17: mkmini.plugin.v1.BuildEvent.result:type_name -> mkmini.plugin.v1.BuildResult
 	3,  // 18: mkmini.plugin.v1.BuildEvent.failure:type_name -> mkmini.plugin.v1.Failure
@@ -3501,45 +3584,46 @@ var file_mkmini_v1_plugin_proto_depIdxs = []int32{
 	7,  // 31: mkmini.plugin.v1.Image.platform:type_name -> mkmini.plugin.v1.Platform
 	8,  // 32: mkmini.plugin.v1.Image.boot:type_name -> mkmini.plugin.v1.Boot
 	28, // 33: mkmini.plugin.v1.Image.attachments:type_name -> mkmini.plugin.v1.Attachment
-	43, // 34: mkmini.plugin.v1.Attachment.annotations:type_name -> mkmini.plugin.v1.Attachment.AnnotationsEntry
-	5,  // 35: mkmini.plugin.v1.ExportEvent.report:type_name -> mkmini.plugin.v1.Report
-	30, // 36: mkmini.plugin.v1.ExportEvent.result:type_name -> mkmini.plugin.v1.ExportResult
-	3,  // 37: mkmini.plugin.v1.ExportEvent.failure:type_name -> mkmini.plugin.v1.Failure
-	31, // 38: mkmini.plugin.v1.ExportResult.artifacts:type_name -> mkmini.plugin.v1.Artifact
-	4,  // 39: mkmini.plugin.v1.ExportResult.warnings:type_name -> mkmini.plugin.v1.Diagnostic
-	3,  // 40: mkmini.plugin.v1.PatchesResponse.failure:type_name -> mkmini.plugin.v1.Failure
-	3,  // 41: mkmini.plugin.v1.EmulatorResponse.failure:type_name -> mkmini.plugin.v1.Failure
-	8,  // 42: mkmini.plugin.v1.BootResponse.boot:type_name -> mkmini.plugin.v1.Boot
-	3,  // 43: mkmini.plugin.v1.BootResponse.failure:type_name -> mkmini.plugin.v1.Failure
-	4,  // 44: mkmini.plugin.v1.ValidateResponse.warnings:type_name -> mkmini.plugin.v1.Diagnostic
-	3,  // 45: mkmini.plugin.v1.ValidateResponse.failure:type_name -> mkmini.plugin.v1.Failure
-	10, // 46: mkmini.plugin.v1.Toolchain.Describe:input_type -> mkmini.plugin.v1.DescribeToolchainRequest
-	13, // 47: mkmini.plugin.v1.Toolchain.Probe:input_type -> mkmini.plugin.v1.ProbeRequest
-	17, // 48: mkmini.plugin.v1.Toolchain.Build:input_type -> mkmini.plugin.v1.BuildRequest
-	20, // 49: mkmini.plugin.v1.LibcBuilder.BuildLibc:input_type -> mkmini.plugin.v1.LibcRequest
-	32, // 50: mkmini.plugin.v1.Patcher.Patches:input_type -> mkmini.plugin.v1.PatchesRequest
-	34, // 51: mkmini.plugin.v1.Emulation.Emulator:input_type -> mkmini.plugin.v1.EmulatorRequest
-	36, // 52: mkmini.plugin.v1.Booter.Boot:input_type -> mkmini.plugin.v1.BootRequest
-	38, // 53: mkmini.plugin.v1.Validator.Validate:input_type -> mkmini.plugin.v1.ValidateRequest
-	23, // 54: mkmini.plugin.v1.Exporter.Describe:input_type -> mkmini.plugin.v1.DescribeExporterRequest
-	26, // 55: mkmini.plugin.v1.Exporter.Export:input_type -> mkmini.plugin.v1.ExportRequest
-	1,  // 56: mkmini.plugin.v1.Calls.Wait:input_type -> mkmini.plugin.v1.WaitRequest
-	11, // 57: mkmini.plugin.v1.Toolchain.Describe:output_type -> mkmini.plugin.v1.DescribeToolchainResponse
-	14, // 58: mkmini.plugin.v1.Toolchain.Probe:output_type -> mkmini.plugin.v1.ProbeResponse
-	18, // 59: mkmini.plugin.v1.Toolchain.Build:output_type -> mkmini.plugin.v1.BuildEvent
-	21, // 60: mkmini.plugin.v1.LibcBuilder.BuildLibc:output_type -> mkmini.plugin.v1.LibcEvent
-	33, // 61: mkmini.plugin.v1.Patcher.Patches:output_type -> mkmini.plugin.v1.PatchesResponse
-	35, // 62: mkmini.plugin.v1.Emulation.Emulator:output_type -> mkmini.plugin.v1.EmulatorResponse
-	37, // 63: mkmini.plugin.v1.Booter.Boot:output_type -> mkmini.plugin.v1.BootResponse
-	39, // 64: mkmini.plugin.v1.Validator.Validate:output_type -> mkmini.plugin.v1.ValidateResponse
-	24, // 65: mkmini.plugin.v1.Exporter.Describe:output_type -> mkmini.plugin.v1.DescribeExporterResponse
-	29, // 66: mkmini.plugin.v1.Exporter.Export:output_type -> mkmini.plugin.v1.ExportEvent
-	2,  // 67: mkmini.plugin.v1.Calls.Wait:output_type -> mkmini.plugin.v1.WaitResponse
-	57, // [57:68] is the sub-list for method output_type
-	46, // [46:57] is the sub-list for method input_type
-	46, // [46:46] is the sub-list for extension type_name
-	46, // [46:46] is the sub-list for extension extendee
-	0,  // [0:46] is the sub-list for field type_name
+	29, // 34: mkmini.plugin.v1.Image.layers:type_name -> mkmini.plugin.v1.Layer
+	44, // 35: mkmini.plugin.v1.Attachment.annotations:type_name -> mkmini.plugin.v1.Attachment.AnnotationsEntry
+	5,  // 36: mkmini.plugin.v1.ExportEvent.report:type_name -> mkmini.plugin.v1.Report
+	31, // 37: mkmini.plugin.v1.ExportEvent.result:type_name -> mkmini.plugin.v1.ExportResult
+	3,  // 38: mkmini.plugin.v1.ExportEvent.failure:type_name -> mkmini.plugin.v1.Failure
+	32, // 39: mkmini.plugin.v1.ExportResult.artifacts:type_name -> mkmini.plugin.v1.Artifact
+	4,  // 40: mkmini.plugin.v1.ExportResult.warnings:type_name -> mkmini.plugin.v1.Diagnostic
+	3,  // 41: mkmini.plugin.v1.PatchesResponse.failure:type_name -> mkmini.plugin.v1.Failure
+	3,  // 42: mkmini.plugin.v1.EmulatorResponse.failure:type_name -> mkmini.plugin.v1.Failure
+	8,  // 43: mkmini.plugin.v1.BootResponse.boot:type_name -> mkmini.plugin.v1.Boot
+	3,  // 44: mkmini.plugin.v1.BootResponse.failure:type_name -> mkmini.plugin.v1.Failure
+	4,  // 45: mkmini.plugin.v1.ValidateResponse.warnings:type_name -> mkmini.plugin.v1.Diagnostic
+	3,  // 46: mkmini.plugin.v1.ValidateResponse.failure:type_name -> mkmini.plugin.v1.Failure
+	10, // 47: mkmini.plugin.v1.Toolchain.Describe:input_type -> mkmini.plugin.v1.DescribeToolchainRequest
+	13, // 48: mkmini.plugin.v1.Toolchain.Probe:input_type -> mkmini.plugin.v1.ProbeRequest
+	17, // 49: mkmini.plugin.v1.Toolchain.Build:input_type -> mkmini.plugin.v1.BuildRequest
+	20, // 50: mkmini.plugin.v1.LibcBuilder.BuildLibc:input_type -> mkmini.plugin.v1.LibcRequest
+	33, // 51: mkmini.plugin.v1.Patcher.Patches:input_type -> mkmini.plugin.v1.PatchesRequest
+	35, // 52: mkmini.plugin.v1.Emulation.Emulator:input_type -> mkmini.plugin.v1.EmulatorRequest
+	37, // 53: mkmini.plugin.v1.Booter.Boot:input_type -> mkmini.plugin.v1.BootRequest
+	39, // 54: mkmini.plugin.v1.Validator.Validate:input_type -> mkmini.plugin.v1.ValidateRequest
+	23, // 55: mkmini.plugin.v1.Exporter.Describe:input_type -> mkmini.plugin.v1.DescribeExporterRequest
+	26, // 56: mkmini.plugin.v1.Exporter.Export:input_type -> mkmini.plugin.v1.ExportRequest
+	1,  // 57: mkmini.plugin.v1.Calls.Wait:input_type -> mkmini.plugin.v1.WaitRequest
+	11, // 58: mkmini.plugin.v1.Toolchain.Describe:output_type -> mkmini.plugin.v1.DescribeToolchainResponse
+	14, // 59: mkmini.plugin.v1.Toolchain.Probe:output_type -> mkmini.plugin.v1.ProbeResponse
+	18, // 60: mkmini.plugin.v1.Toolchain.Build:output_type -> mkmini.plugin.v1.BuildEvent
+	21, // 61: mkmini.plugin.v1.LibcBuilder.BuildLibc:output_type -> mkmini.plugin.v1.LibcEvent
+	34, // 62: mkmini.plugin.v1.Patcher.Patches:output_type -> mkmini.plugin.v1.PatchesResponse
+	36, // 63: mkmini.plugin.v1.Emulation.Emulator:output_type -> mkmini.plugin.v1.EmulatorResponse
+	38, // 64: mkmini.plugin.v1.Booter.Boot:output_type -> mkmini.plugin.v1.BootResponse
+	40, // 65: mkmini.plugin.v1.Validator.Validate:output_type -> mkmini.plugin.v1.ValidateResponse
+	24, // 66: mkmini.plugin.v1.Exporter.Describe:output_type -> mkmini.plugin.v1.DescribeExporterResponse
+	30, // 67: mkmini.plugin.v1.Exporter.Export:output_type -> mkmini.plugin.v1.ExportEvent
+	2,  // 68: mkmini.plugin.v1.Calls.Wait:output_type -> mkmini.plugin.v1.WaitResponse
+	58, // [58:69] is the sub-list for method output_type
+	47, // [47:58] is the sub-list for method input_type
+	47, // [47:47] is the sub-list for extension type_name
+	47, // [47:47] is the sub-list for extension extendee
+	0,  // [0:47] is the sub-list for field type_name
 }
 
 func init() { file_mkmini_v1_plugin_proto_init() }
@@ -3569,7 +3653,7 @@ func file_mkmini_v1_plugin_proto_init() {
 		(*DescribeExporterResponse_Info)(nil),
 		(*DescribeExporterResponse_Failure)(nil),
 	}
-	file_mkmini_v1_plugin_proto_msgTypes[28].OneofWrappers = []any{
+	file_mkmini_v1_plugin_proto_msgTypes[29].OneofWrappers = []any{
 		(*ExportEvent_Report)(nil),
 		(*ExportEvent_Result)(nil),
 		(*ExportEvent_Failure)(nil),
@@ -3580,7 +3664,7 @@ func file_mkmini_v1_plugin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mkmini_v1_plugin_proto_rawDesc), len(file_mkmini_v1_plugin_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   43,
+			NumMessages:   44,
 			NumExtensions: 0,
 			NumServices:   8,
 		},
