@@ -83,10 +83,15 @@ func (r *run) images(ctx context.Context, s plan.Step) ([]sdk.Image, error) {
 		if err := r.Store.Load(need.Key, &l); err != nil {
 			return nil, err
 		}
-		images = append(images, sdk.Image{
+		dir := r.Store.Path(need.Key)
+		img := sdk.Image{
 			Arch: need.Arch, Platform: info.Platform, Boot: boot,
-			Layer: filepath.Join(r.Store.Path(need.Key), layerName), Digest: l.Digest, Size: l.Size,
-		})
+			Layer: filepath.Join(dir, layerName), Digest: l.Digest, Size: l.Size,
+		}
+		for _, p := range l.Layers {
+			img.Layers = append(img.Layers, sdk.Layer{Name: p.Name, Path: filepath.Join(dir, p.File), Digest: p.Digest, Size: p.Size})
+		}
+		images = append(images, img)
 	}
 	return images, nil
 }

@@ -3,6 +3,7 @@ package build
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -178,7 +179,24 @@ func (r *run) rootfs(ctx context.Context, s plan.Step, dir string, _ *course) (a
 	if l.Digest, l.Size, err = rootfs.WriteLayer(ctx, filepath.Join(dir, layerName), records, r.Epoch); err != nil {
 		return nil, err
 	}
+	if l.Layers, err = r.split(ctx, dir, records, rootfs.Layers(t.Rootfs)); err != nil {
+		return nil, err
+	}
 	return l, r.unchanged(ctx, t)
+}
+
+// split writes the layers of a file system that has several.
+func (r *run) split(ctx context.Context, dir string, records []rootfs.Record, names []string) ([]part, error) {
+	var parts []part
+	for n, list := range rootfs.Split(records) {
+		p := part{Name: names[n], File: fmt.Sprintf("layer-%d.tar", n)}
+		var err error
+		if p.Digest, p.Size, err = rootfs.WriteLayer(ctx, filepath.Join(dir, p.File), list, r.Epoch); err != nil {
+			return nil, err
+		}
+		parts = append(parts, p)
+	}
+	return parts, nil
 }
 
 // unchanged looks whether the files of the rootfs blocks are still those that
@@ -200,6 +218,16 @@ func (r *run) unchanged(ctx context.Context, t config.Target) error {
 
 // layer is the result of a rootfs step, beside the file.
 type layer struct {
+	Digest string `json:"digest"`
+	Size   int64  `json:"size"`
+	// Layers are the parts of a file system that is split.
+	Layers []part `json:"layers,omitempty"`
+}
+
+// part is one layer of several, in a file beside the whole.
+type part struct {
+	Name   string `json:"name"`
+	File   string `json:"file"`
 	Digest string `json:"digest"`
 	Size   int64  `json:"size"`
 }

@@ -225,7 +225,9 @@ type Entry struct {
 	Libraries []string
 	// Account is set for User and Group.
 	Account *Account
-	Range   fault.Range
+	// Layer is the label of the layer block around it; empty outside of one.
+	Layer string `json:",omitempty"`
+	Range fault.Range
 }
 
 // Account is a `user` or `group` block within `rootfs`. Its number is the

@@ -67,6 +67,8 @@ type decoder struct {
 	doc     *Document
 	catalog Catalog
 	diags   hcl.Diagnostics
+	// layers are the names of the layer blocks around blocks of entries.
+	layers map[*hclsyntax.Block]string
 }
 
 func (d *decoder) add(diags ...*hcl.Diagnostic) {

@@ -33,11 +33,14 @@ var rootfsShape = shape{
 		{name: "preset", typ: cty.String, oneOf: []string{"minimal", "article", "container", "boot"}},
 		{name: "unchecked", typ: cty.List(cty.String)},
 	},
-	blocks: []nested{
-		{"directory", "/PATH"}, {"file", "/PATH"}, {"symlink", "/PATH"}, {"hardlink", "/PATH"},
-		{"device", "/PATH"}, {"fifo", "/PATH"}, {"overlay", "/PATH"},
-		{"program", "NAME"}, {"remove", "/PATTERN"}, {"user", "NAME"}, {"group", "NAME"},
-	},
+	blocks: append(entryBlocks, nested{"layer", "NAME"}),
+}
+
+// entryBlocks are the blocks that make entries.
+var entryBlocks = []nested{
+	{"directory", "/PATH"}, {"file", "/PATH"}, {"symlink", "/PATH"}, {"hardlink", "/PATH"},
+	{"device", "/PATH"}, {"fifo", "/PATH"}, {"overlay", "/PATH"},
+	{"program", "NAME"}, {"remove", "/PATTERN"}, {"user", "NAME"}, {"group", "NAME"},
 }
 
 // entryShapes are the blocks within `rootfs`.
@@ -66,9 +69,11 @@ var entryShapes = map[Kind]shape{
 func (d *decoder) rootfs(sc *scope, t *Target) {
 	var blocks []*hclsyntax.Block
 	var preset value
+	l := layering{names: map[string]*hclsyntax.Block{}, of: map[*hclsyntax.Block]string{}}
+	d.layers = l.of
 	for _, outer := range d.doc.blocks["rootfs"] {
 		vals, inner := d.decode(outer, rootfsShape, sc)
-		blocks = append(blocks, inner...)
+		blocks = append(blocks, d.layered(inner, sc, l)...)
 		t.Unchecked = append(t.Unchecked, d.unchecked(vals["unchecked"])...)
 		if v := vals["preset"]; v.state == given {
 			if preset.state == given && preset.text() != v.text() {
@@ -192,7 +197,7 @@ func badPath(name string, kind Kind) (reason string) {
 
 // entry decodes the attributes of an entry.
 func (d *decoder) entry(block *hclsyntax.Block, vals values) Entry {
-	e := Entry{Kind: Kind(block.Type), Path: block.Labels[0], Range: Range(block.DefRange())}
+	e := Entry{Kind: Kind(block.Type), Path: block.Labels[0], Layer: d.layers[block], Range: Range(block.DefRange())}
 	e.Mode = d.mode(vals["mode"])
 	e.UID, e.GID = d.id(vals["uid"], "uid"), d.id(vals["gid"], "gid")
 	switch e.Kind {

@@ -71,8 +71,8 @@ func (t table) lines() string {
 
 // addAccounts puts the users and groups of the entries into the files that
 // hold them, after what is there, and makes the users' homes. root is always
-// among them.
-func addAccounts(ctx context.Context, t *tree, entries []config.Entry) error {
+// among them. The files are in the last layer that had a say in them.
+func addAccounts(ctx context.Context, t *tree, entries []config.Entry, numbers map[string]int) error {
 	isAccount := func(e config.Entry) bool { return e.Account != nil }
 	if !slices.ContainsFunc(entries, isAccount) {
 		return nil
@@ -85,6 +85,7 @@ func addAccounts(ctx context.Context, t *tree, entries []config.Entry) error {
 		}
 	}
 	a.addRoot()
+	last := 0
 	// Groups first: users name them.
 	for _, kind := range []config.Kind{config.Group, config.User} {
 		for i := range entries {
@@ -92,6 +93,8 @@ func addAccounts(ctx context.Context, t *tree, entries []config.Entry) error {
 			if e.Kind != kind {
 				continue
 			}
+			t.layer = numbers[e.Layer]
+			last = max(last, t.layer)
 			if err := a.add(t, e); err != nil {
 				return explain(ctx, e, err)
 			}
@@ -101,6 +104,11 @@ func addAccounts(ctx context.Context, t *tree, entries []config.Entry) error {
 	for _, file := range a.files() {
 		text := file.table.lines()
 		n := &node{kind: File, mode: file.mode, from: from, content: Content{Data: []byte(text), Size: int64(len(text))}}
+		at, err := t.resolve(file.path, false)
+		if err != nil {
+			return err
+		}
+		t.layer = max(last, t.layers[at])
 		if _, err := t.put(file.path, n); err != nil {
 			return err
 		}

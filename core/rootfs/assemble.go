@@ -44,7 +44,7 @@ type Input struct {
 // Errors that the user can mend are of type *fault.Error. No file's content
 // is read yet, and the files must stay as they are until it was.
 func Assemble(ctx context.Context, in Input) ([]Record, error) {
-	t := &tree{names: make(map[string]*node)}
+	t := &tree{names: make(map[string]*node), layers: make(map[string]int)}
 	layout := presets[cmp.Or(in.Preset, DefaultPreset)]
 	if layout == nil {
 		return nil, fmt.Errorf("there is no preset %q", in.Preset)
@@ -56,6 +56,7 @@ func Assemble(ctx context.Context, in Input) ([]Record, error) {
 		}
 	}
 	claims := make(map[string]*fault.Range)
+	numbers := layerNumbers(in.Entries)
 	for _, late := range []bool{false, true} {
 		for i := range in.Entries {
 			entry := &in.Entries[i]
@@ -65,12 +66,13 @@ func Assemble(ctx context.Context, in Input) ([]Record, error) {
 			if isLate(entry.Kind) != late {
 				continue
 			}
+			t.layer = numbers[entry.Layer]
 			if err := addEntry(ctx, t, entry, claims); err != nil {
 				return nil, explain(ctx, entry, err)
 			}
 		}
 	}
-	if err := addAccounts(ctx, t, in.Entries); err != nil {
+	if err := addAccounts(ctx, t, in.Entries, numbers); err != nil {
 		return nil, err
 	}
 	if err := verify(ctx, t, in.Unchecked); err != nil {

@@ -50,6 +50,9 @@ func hashEntry(ctx context.Context, h hash.Hash, entry *config.Entry) error {
 	fmt.Fprintf(h, "%s %q target %q char %t device %d:%d mode %s owner %s:%s\n",
 		entry.Kind, entry.Path, entry.Target, entry.Char, entry.Major, entry.Minor,
 		optional(entry.Mode), optional(entry.UID), optional(entry.GID))
+	if entry.Layer != "" {
+		fmt.Fprintf(h, "layer %q\n", entry.Layer)
+	}
 	if entry.Account != nil {
 		fmt.Fprintf(h, "account %+q\n", *entry.Account)
 	}

@@ -43,6 +43,9 @@ type Record struct {
 	Target string
 	// Content is what a file holds, empty for all else.
 	Content Content
+	// Layer is the number of the layer block that put it there, counted from
+	// 1; 0 for what comes from anywhere else. See Split.
+	Layer int
 }
 
 // Content is what a file holds: bytes in memory, or a file on disk that is

@@ -44,6 +44,19 @@ type node struct {
 // root itself has no name.
 type tree struct {
 	names map[string]*node
+	// layer is the number of the layer that is being put in, and layers those
+	// of names, but for 0. A name has one, and not a node: hard links of one
+	// file may be in several.
+	layer  int
+	layers map[string]int
+}
+
+// set gives a name to a node.
+func (t *tree) set(at string, n *node) {
+	t.names[at] = n
+	if t.layer != 0 || t.layers[at] != 0 {
+		t.layers[at] = t.layer
+	}
 }
 
 // resolve returns where path leads to when the symlinks in it are followed,
@@ -99,7 +112,7 @@ func (t *tree) put(path string, n *node) (string, error) {
 				n.from.what, n.kind, "/"+at, old.from.what, "/"+child)
 		}
 	}
-	t.names[at] = n
+	t.set(at, n)
 	return at, nil
 }
 
@@ -111,7 +124,7 @@ func (t *tree) makeParents(at string, from origin) error {
 		}
 		switch parent := t.names[at[:i]]; {
 		case parent == nil:
-			t.names[at[:i]] = &node{kind: Directory, mode: 0o755, from: from}
+			t.set(at[:i], &node{kind: Directory, mode: 0o755, from: from})
 		case parent.kind != Directory:
 			return fmt.Errorf("%s needs %q to be a folder, but it is a %s of %s",
 				from.what, "/"+at[:i], parent.kind, parent.from.what)
@@ -161,7 +174,7 @@ func (t *tree) records() []Record {
 		n := t.names[path]
 		r := Record{
 			Path: path, Type: n.kind, Mode: n.mode, UID: n.uid, GID: n.gid,
-			Major: n.major, Minor: n.minor, Target: n.target, Content: n.content,
+			Major: n.major, Minor: n.minor, Target: n.target, Content: n.content, Layer: t.layers[path],
 		}
 		if name, seen := first[n]; seen {
 			r.Type, r.Target, r.Content = Hardlink, name, Content{}

@@ -96,7 +96,7 @@ func write(ctx context.Context, req sdk.ExportRequest, file string, a image.Attr
 		return err
 	}
 	return l.WriteTar(ctx, req.OutDir, file, map[string][]byte{"manifest.json": legacy}, func(path string) error {
-		return check(path, tags, img.Digest)
+		return check(path, tags, image.DiffIDs(img))
 	})
 }
 
@@ -124,7 +124,7 @@ func legacyManifest(dir string, digest v1.Hash, tags []string) ([]byte, error) {
 }
 
 // check reads the archive as `docker load` does.
-func check(path string, tags []string, diffID string) error {
+func check(path string, tags []string, diffIDs string) error {
 	for _, tag := range tags {
 		reference, err := name.NewTag(tag)
 		if err != nil {
@@ -142,8 +142,8 @@ func check(path string, tags []string, diffID string) error {
 		if err != nil {
 			return err
 		}
-		if len(config.RootFS.DiffIDs) != 1 || config.RootFS.DiffIDs[0].String() != diffID {
-			return fmt.Errorf("image %s: its layer isn't %s", tag, diffID)
+		if got := image.Found(config); got != diffIDs {
+			return fmt.Errorf("image %s: its layers are %s and not %s", tag, got, diffIDs)
 		}
 	}
 	return nil

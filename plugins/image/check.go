@@ -38,9 +38,9 @@ func (l *Layout) Check(ctx context.Context, images []sdk.Image) error {
 	}
 	want := make(map[string]bool)
 	for _, img := range images {
-		key := img.Digest + " " + img.Platform.String()
+		key := DiffIDs(img) + " " + img.Platform.String()
 		if _, ok := found[key]; !ok {
-			return fmt.Errorf("the layer %s for %s is missing", img.Digest, img.Platform)
+			return fmt.Errorf("the image of %s for %s is missing", DiffIDs(img), img.Platform)
 		}
 		want[key] = true
 	}
@@ -48,6 +48,25 @@ func (l *Layout) Check(ctx context.Context, images []sdk.Image) error {
 		return fmt.Errorf("there are %d images, not %d", len(found), len(want))
 	}
 	return nil
+}
+
+// DiffIDs returns the digests of the layers of an image, in order, with spaces
+// between them.
+func DiffIDs(img sdk.Image) string {
+	var list []string
+	for _, part := range Layers(img) {
+		list = append(list, part.Digest)
+	}
+	return strings.Join(list, " ")
+}
+
+// Found returns the same of an image that was read back.
+func Found(config *v1.ConfigFile) string {
+	var list []string
+	for _, id := range config.RootFS.DiffIDs {
+		list = append(list, id.String())
+	}
+	return strings.Join(list, " ")
 }
 
 // collect validates all images below an index, each once, and adds their
@@ -86,11 +105,11 @@ func collect(ctx context.Context, index v1.ImageIndex, seen map[v1.Hash]bool, fo
 		if err != nil {
 			return err
 		}
-		if len(config.RootFS.DiffIDs) != 1 || d.Platform == nil || !d.Platform.Equals(*config.Platform()) {
-			return fmt.Errorf("image %s: its platform or its number of layers is wrong", d.Digest)
+		if d.Platform == nil || !d.Platform.Equals(*config.Platform()) {
+			return fmt.Errorf("image %s: its platform is wrong", d.Digest)
 		}
 		p := sdk.Platform{OS: config.OS, Architecture: config.Architecture, Variant: config.Variant}
-		found[config.RootFS.DiffIDs[0].String()+" "+p.String()] = p
+		found[Found(config)+" "+p.String()] = p
 	}
 	return nil
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/mkmini/mkmini/plugins/sdk"
 )
 
 // maxRetries is the most failures in a row that make sense.
@@ -40,14 +42,17 @@ func (a Attributes) container() (v1.Config, error) {
 	return c, err
 }
 
-// history returns the lines of the user and that of the layer, which comes
+// history returns the lines of the user and those of the layers, which come
 // last.
-func (a Attributes) history(created v1.Time) []v1.History {
+func (a Attributes) history(created v1.Time, img sdk.Image) []v1.History {
 	var list []v1.History
 	for _, line := range a.History {
 		list = append(list, v1.History{Created: created, CreatedBy: line, EmptyLayer: true})
 	}
-	return append(list, v1.History{Created: created, CreatedBy: "mkmini"})
+	for _, part := range Layers(img) {
+		list = append(list, v1.History{Created: created, CreatedBy: strings.TrimSpace("mkmini " + part.Name)})
+	}
+	return list
 }
 
 // ports returns the set of ports, each with its protocol.

@@ -34,8 +34,12 @@ func TestContainer(t *testing.T) {
 		t.Errorf("container (-want +got):\n%s", diff)
 	}
 	history := []v1.History{{CreatedBy: "first", EmptyLayer: true}, {CreatedBy: "second", EmptyLayer: true}, {CreatedBy: "mkmini"}}
-	if diff := cmp.Diff(history, a.history(v1.Time{})); diff != "" {
+	if diff := cmp.Diff(history, a.history(v1.Time{}, sdk.Image{})); diff != "" {
 		t.Errorf("history (-want +got):\n%s", diff)
+	}
+	history = append(history[:2], v1.History{CreatedBy: "mkmini base"}, v1.History{CreatedBy: "mkmini app"})
+	if diff := cmp.Diff(history, a.history(v1.Time{}, sdk.Image{Layers: []sdk.Layer{{Name: "base"}, {Name: "app"}}})); diff != "" {
+		t.Errorf("history of layers (-want +got):\n%s", diff)
 	}
 }
 

@@ -42,34 +42,39 @@ func NewLayout(dir string, epoch time.Time, jobs int) (*Layout, error) {
 	return &Layout{dir: dir, epoch: time.Unix(epoch.Unix(), 0).UTC(), jobs: jobs}, os.MkdirAll(filepath.Join(dir, blobs), 0o755)
 }
 
-// AddImage writes an image of one layer, and returns its manifest with its
-// platform. It gets no name yet.
+// AddImage writes an image, and returns its manifest with its platform. It gets
+// no name yet.
 func (l *Layout) AddImage(ctx context.Context, img sdk.Image, a Attributes) (v1.Descriptor, error) {
 	container, err := a.container()
 	if err != nil {
 		return v1.Descriptor{}, err
 	}
-	layer, err := l.addLayer(ctx, img, a.Compression)
-	if err != nil {
-		return v1.Descriptor{}, err
-	}
-	diffID, err := v1.NewHash(img.Digest)
-	if err != nil {
-		return v1.Descriptor{}, err
+	var layers []v1.Descriptor
+	var diffIDs []v1.Hash
+	for _, part := range Layers(img) {
+		layer, err := l.addLayer(ctx, part, a.Compression)
+		if err != nil {
+			return v1.Descriptor{}, err
+		}
+		diffID, err := v1.NewHash(part.Digest)
+		if err != nil {
+			return v1.Descriptor{}, err
+		}
+		layers, diffIDs = append(layers, layer), append(diffIDs, diffID)
 	}
 	created := v1.Time{Time: l.epoch}
 	config, err := l.addJSON(types.OCIConfigJSON, v1.ConfigFile{
 		OS: img.Platform.OS, Architecture: img.Platform.Architecture, Variant: img.Platform.Variant,
 		Author: a.Author, Created: created,
-		History: a.history(created),
-		RootFS:  v1.RootFS{Type: "layers", DiffIDs: []v1.Hash{diffID}},
+		History: a.history(created, img),
+		RootFS:  v1.RootFS{Type: "layers", DiffIDs: diffIDs},
 		Config:  container,
 	})
 	if err != nil {
 		return v1.Descriptor{}, err
 	}
 	manifest, err := l.addJSON(types.OCIManifestSchema1, v1.Manifest{
-		SchemaVersion: 2, MediaType: types.OCIManifestSchema1, Config: config, Layers: []v1.Descriptor{layer}, Annotations: a.Annotations,
+		SchemaVersion: 2, MediaType: types.OCIManifestSchema1, Config: config, Layers: layers, Annotations: a.Annotations,
 	})
 	manifest.Platform = &v1.Platform{OS: img.Platform.OS, Architecture: img.Platform.Architecture, Variant: img.Platform.Variant}
 	return manifest, err
@@ -144,6 +149,15 @@ func (l *Layout) Finish() error {
 	return artifact.Settle(l.dir, l.epoch)
 }
 
+// Layers returns the layers of an image: those of a file system that is split,
+// or the whole, without a name.
+func Layers(img sdk.Image) []sdk.Layer {
+	if len(img.Layers) > 0 {
+		return img.Layers
+	}
+	return []sdk.Layer{{Path: img.Layer, Digest: img.Digest, Size: img.Size}}
+}
+
 // layerForms are how layers are compressed, by the attribute compression.
 // Source: image-spec layer.md.
 var layerForms = map[string]struct {
@@ -157,13 +171,13 @@ var layerForms = map[string]struct {
 }
 
 // addLayer compresses a layer into a blob.
-func (l *Layout) addLayer(ctx context.Context, img sdk.Image, how string) (v1.Descriptor, error) {
+func (l *Layout) addLayer(ctx context.Context, part sdk.Layer, how string) (v1.Descriptor, error) {
 	form, ok := layerForms[how]
 	if !ok {
 		return v1.Descriptor{}, bad(fmt.Sprintf("There is no compression %q.", how),
 			"Write one of: "+strings.Join(Compressions(), ", ")+".", "attributes", "compression")
 	}
-	file, err := os.Open(img.Layer)
+	file, err := os.Open(part.Path)
 	if err != nil {
 		return v1.Descriptor{}, err
 	}
@@ -180,8 +194,8 @@ func (l *Layout) addLayer(ctx context.Context, img sdk.Image, how string) (v1.De
 	if err != nil {
 		return d, err
 	}
-	if got := fmt.Sprintf("sha256:%x", plain.Sum(nil)); got != img.Digest {
-		return d, fmt.Errorf("%s has the digest %s, not %s", img.Layer, got, img.Digest)
+	if got := fmt.Sprintf("sha256:%x", plain.Sum(nil)); got != part.Digest {
+		return d, fmt.Errorf("%s has the digest %s, not %s", part.Path, got, part.Digest)
 	}
 	return d, nil
 }

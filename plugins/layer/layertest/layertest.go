@@ -86,6 +86,38 @@ func Image(tb testing.TB, arch string, platform sdk.Platform, headers []tar.Head
 	}
 }
 
+// Split gives an image two layers more: what is below srv is "app", what is
+// below dev is "devices". Salt is another content of the program in app, so
+// that the other layers stay the same.
+func Split(tb testing.TB, img sdk.Image, salt int) sdk.Image {
+	tb.Helper()
+	program := tar.Header{Name: "srv/program", Typeflag: tar.TypeReg, Mode: 0o755, Size: 70_000 + int64(salt)}
+	parts := map[string][]tar.Header{}
+	var whole []tar.Header
+	for _, h := range append(Headers(), program) {
+		if h.Name == "tmp/" {
+			whole = append(whole, program)
+		}
+		if h.Name != program.Name {
+			whole = append(whole, h)
+		}
+		name := "base"
+		switch top, _, _ := strings.Cut(h.Name, "/"); top {
+		case "srv":
+			name = "app"
+		case "dev":
+			name = "devices"
+		}
+		parts[name] = append(parts[name], h)
+	}
+	result := Image(tb, img.Arch, img.Platform, whole)
+	for _, name := range []string{"base", "devices", "app"} {
+		part := Image(tb, img.Arch, img.Platform, parts[name])
+		result.Layers = append(result.Layers, sdk.Layer{Name: name, Path: part.Layer, Digest: part.Digest, Size: part.Size})
+	}
+	return result
+}
+
 // Images are small systems for three architectures, one of which no tool
 // knows.
 func Images(tb testing.TB) []sdk.Image {
