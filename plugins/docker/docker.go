@@ -142,7 +142,7 @@ func check(path string, tags []string, diffIDs string) error {
 		if err != nil {
 			return err
 		}
-		if got := image.Found(config); got != diffIDs {
+		if got := image.DiffIDsOf(config); got != diffIDs {
 			return fmt.Errorf("image %s: its layers are %s and not %s", tag, got, diffIDs)
 		}
 	}

@@ -60,8 +60,8 @@ func DiffIDs(img sdk.Image) string {
 	return strings.Join(list, " ")
 }
 
-// Found returns the same of an image that was read back.
-func Found(config *v1.ConfigFile) string {
+// DiffIDsOf returns the same of an image that was read back.
+func DiffIDsOf(config *v1.ConfigFile) string {
 	var list []string
 	for _, id := range config.RootFS.DiffIDs {
 		list = append(list, id.String())
@@ -109,7 +109,7 @@ func collect(ctx context.Context, index v1.ImageIndex, seen map[v1.Hash]bool, fo
 			return fmt.Errorf("image %s: its platform is wrong", d.Digest)
 		}
 		p := sdk.Platform{OS: config.OS, Architecture: config.Architecture, Variant: config.Variant}
-		found[Found(config)+" "+p.String()] = p
+		found[DiffIDsOf(config)+" "+p.String()] = p
 	}
 	return nil
 }

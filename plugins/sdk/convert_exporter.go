@@ -56,7 +56,7 @@ func imageToProto(i Image) *pluginv1.Image {
 		Boot:     bootToProto(i.Boot),
 
 		Attachments: each(i.Attachments, attachmentToProto),
-		Layers:   each(i.Layers, layerToProto),
+		Layers:      each(i.Layers, layerToProto),
 	}
 }
 
@@ -70,7 +70,7 @@ func imageFromProto(i *pluginv1.Image) Image {
 		Boot:     bootFromProto(i.GetBoot()),
 
 		Attachments: each(i.GetAttachments(), attachmentFromProto),
-		Layers:   each(i.GetLayers(), layerFromProto),
+		Layers:      each(i.GetLayers(), layerFromProto),
 	}
 }
 
