@@ -73,6 +73,7 @@ type run struct {
 	input   plan.Input
 	plan    plan.Plan
 	history history
+	missing error         // tools that exports can't do without
 	slots   chan struct{} // one for each busybox that may be compiled at once
 
 	mu        sync.Mutex
@@ -91,6 +92,9 @@ func (b *Builder) Build(ctx context.Context, job Job) ([]event.Artifact, error) 
 	r, err := b.start(ctx, job)
 	if err != nil {
 		return nil, err
+	}
+	if r.missing != nil {
+		return nil, r.missing
 	}
 	r.distrust()
 	r.emit(event.Event{Kind: event.Plan, Steps: r.rows()})
@@ -117,6 +121,9 @@ func (b *Builder) start(ctx context.Context, job Job) (*run, error) {
 	r.history = b.history(job)
 	var err error
 	if r.input, err = b.input(ctx, job); err != nil {
+		return nil, err
+	}
+	if r.input.Tools, r.missing, err = tools(job); err != nil {
 		return nil, err
 	}
 	for _, t := range job.Config.Targets {

@@ -97,6 +97,9 @@ type Input struct {
 	Configs map[string]string
 	// Entries holds the digests of the rootfs entries, by architecture.
 	Entries map[string][]Part
+	// Tools are the machine's programs that exports run: by the export's
+	// number, and by architecture, as its attributes are.
+	Tools []map[string][]Part
 	// Epoch is the time that goes into whatever carries one.
 	Epoch time.Time
 }
@@ -330,6 +333,9 @@ func (m *maker) export(i int, e config.Export) {
 		}
 		if arch != "" {
 			s.ID += "/" + arch
+		}
+		if i < len(m.in.Tools) {
+			s.Parts = append(s.Parts, m.in.Tools[i][arch]...)
 		}
 		for _, t := range targets {
 			need := targetID(Rootfs, t)

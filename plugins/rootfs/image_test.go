@@ -70,38 +70,65 @@ func listing(t *testing.T) (lines []string) {
 	return lines
 }
 
-func TestUnsquashfsReads(t *testing.T) {
-	layertest.Tool(t, "sqfstar", "squashfs-tools")
-	unsquashfs := layertest.Tool(t, "unsquashfs", "squashfs-tools")
-	for _, compression := range compressions {
-		t.Run(compression, func(t *testing.T) {
-			path, err := export(t, map[string]any{"format": "squashfs", "compression": compression})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := layertest.Run(t, nil, unsquashfs, "-s", path); !strings.Contains(got, "Compression "+compression+"\n") ||
-				!strings.Contains(got, "Tue Jan  1 00:00:00 1980\n") {
-				t.Errorf("its super block is another:\n%s", got)
-			}
-			var got []string
-			lines := strings.Split(strings.TrimSpace(layertest.Run(t, nil, unsquashfs, "-d", "", "-lln", path)), "\n")
-			for _, line := range lines {
-				line = strings.Join(strings.Fields(line), " ")
-				if words := strings.SplitN(line, " ", 4); words[0][0] == 'd' {
-					line = words[0] + " " + words[1] + " DIR " + words[3]
-				}
-				got = append(got, line)
-			}
-			want := append([]string{"drwxr-xr-x 0/0 DIR 1980-01-01 00:00"}, listing(t)...)
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("-want +got:\n%s", diff)
-			}
-			dir := layertest.Folder(t)
-			layertest.Run(t, nil, unsquashfs, "-quiet", "-no-progress", "-d", filepath.Join(dir, "root"), path, "bin", "srv", "empty")
-			sameLinks(t, filepath.Join(dir, "root/bin/ash"), filepath.Join(dir, "root/bin/busybox"))
-			sameContent(t, filepath.Join(dir, "root/bin/ash"))
-		})
+// onlyPacker leaves nothing in PATH but one tool for squashfs images, with
+// what it needs.
+func onlyPacker(t *testing.T, name string) {
+	t.Helper()
+	dir := t.TempDir()
+	for _, tool := range [][3]string{
+		{"tar2sqfs", "tar2sqfs", tar2sqfsPackage}, {"tar2sqfs", "sqfs2tar", tar2sqfsPackage},
+		{"sqfstar", "sqfstar", "squashfs-tools"}, {"sqfstar", "unsquashfs", "squashfs-tools"},
+	} {
+		if tool[0] != name {
+			continue
+		}
+		if err := os.Symlink(layertest.Tool(t, tool[1], tool[2]), filepath.Join(dir, tool[1])); err != nil {
+			t.Fatal(err)
+		}
 	}
+	t.Setenv("PATH", dir)
+}
+
+func TestUnsquashfsReads(t *testing.T) {
+	unsquashfs := layertest.Tool(t, "unsquashfs", "squashfs-tools")
+	for _, packer := range packers {
+		for _, compression := range compressions {
+			t.Run(packer.Name+" "+compression, func(t *testing.T) {
+				onlyPacker(t, packer.Name)
+				path, err := export(t, map[string]any{"format": "squashfs", "compression": compression})
+				if err != nil {
+					t.Fatal(err)
+				}
+				unsquashfsReads(t, unsquashfs, path, compression)
+			})
+		}
+	}
+}
+
+// unsquashfsReads has squashfs-tools read an image.
+func unsquashfsReads(t *testing.T, unsquashfs, path, compression string) {
+	t.Helper()
+	if got := layertest.Run(t, nil, unsquashfs, "-s", path); !strings.Contains(got, "Compression "+compression+"\n") ||
+		!strings.Contains(got, "Tue Jan  1 00:00:00 1980\n") {
+		t.Errorf("its super block is another:\n%s", got)
+	}
+	var got []string
+	lines := strings.Split(strings.TrimSpace(layertest.Run(t, nil, unsquashfs, "-d", "", "-lln", path)), "\n")
+	for _, line := range lines {
+		line = strings.Join(strings.Fields(line), " ")
+		if words := strings.SplitN(line, " ", 4); words[0][0] == 'd' {
+			line = words[0] + " " + words[1] + " DIR " + words[3]
+		}
+		got = append(got, line)
+	}
+	want := append([]string{"drwxr-xr-x 0/0 DIR 1980-01-01 00:00"}, listing(t)...)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	dir := layertest.Folder(t)
+	layertest.Run(t, nil, unsquashfs, "-quiet", "-no-progress", "-d", filepath.Join(dir, "root"), path, "bin", "srv", "empty")
+	sameLinks(t, filepath.Join(dir, "root/bin/ash"), filepath.Join(dir, "root/bin/busybox"))
+	sameContent(t, filepath.Join(dir, "root/bin/ash"))
 }
 
 // The kernel sees each record.
@@ -109,7 +136,7 @@ func TestKernelMountsSquashfs(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root to mount")
 	}
-	layertest.Tool(t, "sqfstar", "squashfs-tools")
+	layertest.Tool(t, "tar2sqfs", tar2sqfsPackage)
 	path, err := export(t, map[string]any{"format": "squashfs"})
 	if err != nil {
 		t.Fatal(err)
@@ -169,7 +196,7 @@ func TestToolMissing(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	_, err := export(t, map[string]any{"format": "squashfs"})
 	list, ok := errors.AsType[sdk.Diagnostics](err)
-	if !ok || !strings.Contains(list[0].Remedy, "apt install squashfs-tools") {
+	if !ok || !strings.Contains(list[0].Remedy, "apt install squashfs-tools-ng`") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -403,6 +430,9 @@ func TestOptions(t *testing.T) {
 		{map[string]any{"format": "ext4", "size": "K"}, "size"},
 		{map[string]any{"format": "ext4", "size": "512"}, ""},
 		{map[string]any{"format": "disk", "size": "2G"}, ""},
+		{map[string]any{"format": "disk", "size": "64MiB"}, ""},
+		{map[string]any{"format": "disk", "size": "64iB"}, "size"},
+		{map[string]any{"format": "disk", "size": "64MB"}, "size"},
 		{map[string]any{"format": "squashfs", "compression": "zstd"}, ""},
 	} {
 		req := sdk.ValidateRequest{Attributes: layertest.Request(t, nil, test.attributes).Attributes}

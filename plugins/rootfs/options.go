@@ -50,7 +50,7 @@ func decode(raw json.RawMessage) (format, options, error) {
 		size, ok := parseSize(opts.Size)
 		if !ok {
 			return format{}, options{}, problem("size", "Invalid size", fmt.Sprintf("%q is no size.", opts.Size),
-				"Write a whole number with K, M, G or T behind it for powers of 1024 bytes, such as \"64M\".")
+				"Write a whole number with K, M, G or T behind it for powers of 1024 bytes, such as \"64M\" or \"64MiB\".")
 		}
 		opts.bytes = size
 	}
@@ -67,15 +67,16 @@ func takers(attribute string) (list []string) {
 	return list
 }
 
-// parseSize reads a size in bytes, "64M". It is a multiple of 512, a sector of
-// a disk, and more than nothing.
+// parseSize reads a size in bytes, "64M" or "64MiB". It is a multiple of 512, a
+// sector of a disk, and more than nothing.
 func parseSize(text string) (int64, bool) {
-	digits := strings.TrimRight(text, "KMGT")
+	digits := strings.TrimRight(text, "KMGTiB")
 	shift := 0
-	if unit := text[len(digits):]; len(unit) == 1 {
-		shift = 10 * (1 + strings.Index("KMGT", unit))
-	} else if unit != "" {
-		return 0, false
+	if unit := text[len(digits):]; unit != "" {
+		shift = 10 * (1 + slices.Index([]string{"K", "M", "G", "T"}, strings.TrimSuffix(unit, "iB")))
+		if shift == 0 {
+			return 0, false
+		}
 	}
 	n, err := strconv.ParseUint(digits, 10, 63)
 	if err != nil || n == 0 || n > math.MaxInt64>>shift {

@@ -1,17 +1,12 @@
 package rootfs
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
-	"strconv"
-	"strings"
-	"syscall"
 	"time"
 
 	"github.com/mkmini/mkmini/plugins/artifact"
@@ -22,7 +17,7 @@ import (
 // compressions are those of squashfs images.
 var compressions = []string{"gzip", "xz", "zstd"}
 
-// contents is what must be known of a layer before it goes to sqfstar.
+// contents is what must be known of a layer before it goes to a tool.
 type contents struct {
 	// inodes counts files, the root with them, but not names.
 	inodes uint32
@@ -30,13 +25,9 @@ type contents struct {
 	latest time.Time
 }
 
-// exportSquashfs has squashfs-tools make an image of the layer.
+// exportSquashfs has a tool make an image of the layer.
 func exportSquashfs(ctx context.Context, req sdk.ExportRequest, name string, opts options) (sdk.Diagnostics, error) {
-	writer, err := tool("sqfstar", "squashfs-tools")
-	if err != nil {
-		return nil, err
-	}
-	reader, err := tool("unsquashfs", "squashfs-tools")
+	with, path, err := findPacker()
 	if err != nil {
 		return nil, err
 	}
@@ -49,42 +40,37 @@ func exportSquashfs(ctx context.Context, req sdk.ExportRequest, name string, opt
 		method = compressions[0]
 	}
 	return nil, artifact.MakeFile(req.OutDir, name, func(file *os.File) error {
-		cmd := sdk.Command(ctx, writer, "-comp", method, "-processors", strconv.Itoa(max(1, req.Jobs)), "-no-xattrs",
-			"-root-mode", "755", "-exit-on-error", "-quiet", "-no-progress", "-force", file.Name())
-		// -root-time does nothing before squashfs-tools 4.6. This bounds all
-		// times from above, the root's with them, which is that of the run; the
-		// others stay as they are.
-		cmd.Env = toolEnvironment("SOURCE_DATE_EPOCH=" + strconv.FormatInt(has.latest.Unix(), 10))
-		becomeRoot(cmd)
+		cmd, err := with.pack(ctx, path, packing{
+			image: file.Name(), compression: method, jobs: max(1, req.Jobs), epoch: req.Epoch, latest: has.latest,
+		})
+		if err != nil {
+			return err
+		}
 		archive, err := os.Open(req.Images[0].Layer)
 		if err != nil {
 			return err
 		}
 		defer archive.Close()
 		cmd.Stdin = archive
-		return runTool(ctx, cmd)
-	}, func(path string) error {
-		if err := checkInodes(path, has.inodes); err != nil {
+		if err := runTool(ctx, cmd); err != nil {
+			return cmp.Or(noRoom(file), err)
+		}
+		return nil
+	}, func(image string) error {
+		if err := checkInodes(image, has.inodes); err != nil {
 			return err
 		}
-		// Reads and unpacks all there is.
-		cmd := sdk.Command(ctx, reader, "-quiet", "-no-progress", "-pf", os.DevNull, path)
-		cmd.Env = toolEnvironment()
-		return runTool(ctx, cmd)
+		return with.check(ctx, image)
 	})
 }
 
-// becomeRoot has the tool believe that root runs it, in a user namespace of
-// its own: before squashfs-tools 4.6 -root-uid and -root-gid do nothing, and
-// the image's root belongs to who makes it.
-func becomeRoot(cmd *exec.Cmd) {
-	uid, gid := os.Getuid(), os.Getgid()
-	if uid == 0 && gid == 0 {
-		return
+// noRoom says why a file can't grow, if so: tools may keep that to themselves.
+func noRoom(file *os.File) error {
+	info, err := file.Stat()
+	if err == nil {
+		_, err = file.WriteAt(make([]byte, 1<<20), info.Size())
 	}
-	cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
-	cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: uid, Size: 1}}
-	cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{HostID: gid, Size: 1}}
+	return err
 }
 
 // surveySquashfs reads the layer once, and refuses what squashfs can't hold.
@@ -109,9 +95,6 @@ func surveySquashfs(ctx context.Context, req sdk.ExportRequest) (contents, error
 		}
 		return nil
 	})
-	if err == nil && has.latest.After(time.Now()) {
-		err = errors.New("squashfs images are the same each time only if no file is from the future")
-	}
 	return has, err
 }
 
@@ -130,44 +113,4 @@ func checkInodes(path string, want uint32) error {
 		return fmt.Errorf("it has %d inodes, not %d", got, want)
 	}
 	return nil
-}
-
-// tool returns the path of a tool.
-func tool(name, debianPackage string) (string, error) {
-	path, err := exec.LookPath(name)
-	if err != nil {
-		return "", problem("format", "Tool missing", fmt.Sprintf("There is no %s in PATH.", name),
-			fmt.Sprintf("Install the Debian package %s (`apt install %s`), or choose another format.", debianPackage, debianPackage))
-	}
-	return path, nil
-}
-
-// toolEnvironment is all that tools see of the environment.
-func toolEnvironment(more ...string) []string {
-	return append([]string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC"}, more...)
-}
-
-// runTool runs a tool. What it says about the disk is an error of the disk.
-func runTool(ctx context.Context, cmd *exec.Cmd) error {
-	var said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &said, &said
-	err := sdk.Run(cmd)
-	if err == nil {
-		return nil
-	}
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if cmd.Process == nil && cmd.SysProcAttr.Cloneflags != 0 {
-		return problem("format", "No user namespaces", fmt.Sprintf("%s can't be started in a user namespace: %v.", cmd.Path, err),
-			"Run mkmini as root, give --no-sandbox if user namespaces are allowed, or choose another format.")
-	}
-	text := strings.Join(strings.FieldsFunc(said.String(), func(r rune) bool { return r == '\n' }), "; ")
-	// Tools tell only by strerror's text what the kernel told them.
-	for _, number := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG, syscall.EROFS} {
-		if strings.Contains(strings.ToLower(text), number.Error()) {
-			err = number
-		}
-	}
-	return fmt.Errorf("%s: %w: %s", cmd.Path, err, text)
 }

@@ -10,6 +10,7 @@ func exporterInfoToProto(i ExporterInfo) *pluginv1.ExporterInfo {
 		MultiArch:   i.MultiArch,
 		Attributes:  each(i.Attributes, attributeToProto),
 		Attachments: i.Attachments,
+		Tools:       each(i.Tools, toolToProto),
 	}
 }
 
@@ -19,7 +20,24 @@ func exporterInfoFromProto(i *pluginv1.ExporterInfo) ExporterInfo {
 		MultiArch:   i.GetMultiArch(),
 		Attributes:  each(i.GetAttributes(), attributeFromProto),
 		Attachments: i.GetAttachments(),
+		Tools:       each(i.GetTools(), toolFromProto),
 	}
+}
+
+func toolToProto(t Tool) *pluginv1.Tool {
+	return &pluginv1.Tool{Attribute: t.Attribute, Values: each(t.Values, text), Programs: each(t.Programs, programToProto)}
+}
+
+func toolFromProto(t *pluginv1.Tool) Tool {
+	return Tool{Attribute: t.GetAttribute(), Values: t.GetValues(), Programs: each(t.GetPrograms(), programFromProto)}
+}
+
+func programToProto(p Program) *pluginv1.Program {
+	return &pluginv1.Program{Name: text(p.Name), Package: text(p.Package)}
+}
+
+func programFromProto(p *pluginv1.Program) Program {
+	return Program{Name: p.GetName(), Package: p.GetPackage()}
 }
 
 func exportRequestToProto(r ExportRequest) *pluginv1.ExportRequest {

@@ -29,6 +29,29 @@ type ExporterInfo struct {
 	// Attachments exporters have a format that carries documents about an
 	// image beside it. Images of others come without.
 	Attachments bool `json:"attachments,omitempty"`
+	// Tools are programs of the machine that the exporter runs.
+	Tools []Tool `json:"tools,omitempty"`
+}
+
+// Tool is a program of the machine that an [Exporter] runs, and that has a say
+// in what it writes. mkmini looks for it before anything is built, and exports
+// again when its executable or a library of it is another.
+type Tool struct {
+	// Attribute and Values say when it is run: if the attribute has one of
+	// the values. An empty Attribute is always.
+	Attribute string   `json:"attribute,omitempty"`
+	Values    []string `json:"values,omitempty"`
+	// Programs can do the same work: the first that is found in PATH is the
+	// one that is run.
+	Programs []Program `json:"programs"`
+}
+
+// Program is a program of the machine.
+type Program struct {
+	// Name is that of its executable, and Package that of the Debian package
+	// it is in, for people who have to install it.
+	Name    string `json:"name"`
+	Package string `json:"package,omitempty"`
 }
 
 // ExportRequest asks for the artifacts of one `export` block.

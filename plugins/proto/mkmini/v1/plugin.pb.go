@@ -2080,7 +2080,8 @@ type ExporterInfo struct {
 	MultiArch   bool                   `protobuf:"varint,2,opt,name=multi_arch,json=multiArch,proto3" json:"multi_arch,omitempty"`
 	Attributes  []*Attribute           `protobuf:"bytes,3,rep,name=attributes,proto3" json:"attributes,omitempty"`
 	// Whether images come with documents about them.
-	Attachments   bool `protobuf:"varint,4,opt,name=attachments,proto3" json:"attachments,omitempty"`
+	Attachments   bool    `protobuf:"varint,4,opt,name=attachments,proto3" json:"attachments,omitempty"`
+	Tools         []*Tool `protobuf:"bytes,5,rep,name=tools,proto3" json:"tools,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2143,6 +2144,128 @@ func (x *ExporterInfo) GetAttachments() bool {
 	return false
 }
 
+func (x *ExporterInfo) GetTools() []*Tool {
+	if x != nil {
+		return x.Tools
+	}
+	return nil
+}
+
+// A program of the machine that is run if an attribute has one of the values:
+// the first that is there.
+type Tool struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Attribute     string                 `protobuf:"bytes,1,opt,name=attribute,proto3" json:"attribute,omitempty"`
+	Values        []string               `protobuf:"bytes,2,rep,name=values,proto3" json:"values,omitempty"`
+	Programs      []*Program             `protobuf:"bytes,3,rep,name=programs,proto3" json:"programs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Tool) Reset() {
+	*x = Tool{}
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Tool) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Tool) ProtoMessage() {}
+
+func (x *Tool) ProtoReflect() protoreflect.Message {
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Tool.ProtoReflect.Descriptor instead.
+func (*Tool) Descriptor() ([]byte, []int) {
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *Tool) GetAttribute() string {
+	if x != nil {
+		return x.Attribute
+	}
+	return ""
+}
+
+func (x *Tool) GetValues() []string {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+func (x *Tool) GetPrograms() []*Program {
+	if x != nil {
+		return x.Programs
+	}
+	return nil
+}
+
+type Program struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The Debian package that it is in.
+	Package       string `protobuf:"bytes,2,opt,name=package,proto3" json:"package,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Program) Reset() {
+	*x = Program{}
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Program) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Program) ProtoMessage() {}
+
+func (x *Program) ProtoReflect() protoreflect.Message {
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Program.ProtoReflect.Descriptor instead.
+func (*Program) Descriptor() ([]byte, []int) {
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *Program) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Program) GetPackage() string {
+	if x != nil {
+		return x.Package
+	}
+	return ""
+}
+
 type ExportRequest struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Name   string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -2160,7 +2283,7 @@ type ExportRequest struct {
 
 func (x *ExportRequest) Reset() {
 	*x = ExportRequest{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[25]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2172,7 +2295,7 @@ func (x *ExportRequest) String() string {
 func (*ExportRequest) ProtoMessage() {}
 
 func (x *ExportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[25]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2185,7 +2308,7 @@ func (x *ExportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportRequest.ProtoReflect.Descriptor instead.
 func (*ExportRequest) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{25}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ExportRequest) GetName() string {
@@ -2253,7 +2376,7 @@ type Image struct {
 
 func (x *Image) Reset() {
 	*x = Image{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[26]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2265,7 +2388,7 @@ func (x *Image) String() string {
 func (*Image) ProtoMessage() {}
 
 func (x *Image) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[26]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2278,7 +2401,7 @@ func (x *Image) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Image.ProtoReflect.Descriptor instead.
 func (*Image) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{26}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Image) GetArch() string {
@@ -2354,7 +2477,7 @@ type Attachment struct {
 
 func (x *Attachment) Reset() {
 	*x = Attachment{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[27]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2366,7 +2489,7 @@ func (x *Attachment) String() string {
 func (*Attachment) ProtoMessage() {}
 
 func (x *Attachment) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[27]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2379,7 +2502,7 @@ func (x *Attachment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attachment.ProtoReflect.Descriptor instead.
 func (*Attachment) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{27}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Attachment) GetName() string {
@@ -2443,7 +2566,7 @@ type Layer struct {
 
 func (x *Layer) Reset() {
 	*x = Layer{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[28]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2455,7 +2578,7 @@ func (x *Layer) String() string {
 func (*Layer) ProtoMessage() {}
 
 func (x *Layer) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[28]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2468,7 +2591,7 @@ func (x *Layer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Layer.ProtoReflect.Descriptor instead.
 func (*Layer) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{28}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Layer) GetName() string {
@@ -2513,7 +2636,7 @@ type ExportEvent struct {
 
 func (x *ExportEvent) Reset() {
 	*x = ExportEvent{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[29]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2525,7 +2648,7 @@ func (x *ExportEvent) String() string {
 func (*ExportEvent) ProtoMessage() {}
 
 func (x *ExportEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[29]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2538,7 +2661,7 @@ func (x *ExportEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportEvent.ProtoReflect.Descriptor instead.
 func (*ExportEvent) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{29}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ExportEvent) GetEvent() isExportEvent_Event {
@@ -2607,7 +2730,7 @@ type ExportResult struct {
 
 func (x *ExportResult) Reset() {
 	*x = ExportResult{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[30]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2619,7 +2742,7 @@ func (x *ExportResult) String() string {
 func (*ExportResult) ProtoMessage() {}
 
 func (x *ExportResult) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[30]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2632,7 +2755,7 @@ func (x *ExportResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportResult.ProtoReflect.Descriptor instead.
 func (*ExportResult) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{30}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ExportResult) GetArtifacts() []*Artifact {
@@ -2661,7 +2784,7 @@ type Artifact struct {
 
 func (x *Artifact) Reset() {
 	*x = Artifact{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[31]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2673,7 +2796,7 @@ func (x *Artifact) String() string {
 func (*Artifact) ProtoMessage() {}
 
 func (x *Artifact) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[31]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2686,7 +2809,7 @@ func (x *Artifact) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Artifact.ProtoReflect.Descriptor instead.
 func (*Artifact) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{31}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Artifact) GetPath() string {
@@ -2731,7 +2854,7 @@ type PatchesRequest struct {
 
 func (x *PatchesRequest) Reset() {
 	*x = PatchesRequest{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[32]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2743,7 +2866,7 @@ func (x *PatchesRequest) String() string {
 func (*PatchesRequest) ProtoMessage() {}
 
 func (x *PatchesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[32]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2756,7 +2879,7 @@ func (x *PatchesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PatchesRequest.ProtoReflect.Descriptor instead.
 func (*PatchesRequest) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{32}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *PatchesRequest) GetAttributesJson() []byte {
@@ -2799,7 +2922,7 @@ type PatchesResponse struct {
 
 func (x *PatchesResponse) Reset() {
 	*x = PatchesResponse{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[33]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2811,7 +2934,7 @@ func (x *PatchesResponse) String() string {
 func (*PatchesResponse) ProtoMessage() {}
 
 func (x *PatchesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[33]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2824,7 +2947,7 @@ func (x *PatchesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PatchesResponse.ProtoReflect.Descriptor instead.
 func (*PatchesResponse) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{33}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *PatchesResponse) GetFiles() []string {
@@ -2853,7 +2976,7 @@ type EmulatorRequest struct {
 
 func (x *EmulatorRequest) Reset() {
 	*x = EmulatorRequest{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[34]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2865,7 +2988,7 @@ func (x *EmulatorRequest) String() string {
 func (*EmulatorRequest) ProtoMessage() {}
 
 func (x *EmulatorRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[34]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2878,7 +3001,7 @@ func (x *EmulatorRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EmulatorRequest.ProtoReflect.Descriptor instead.
 func (*EmulatorRequest) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{34}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *EmulatorRequest) GetAttributesJson() []byte {
@@ -2909,7 +3032,7 @@ type EmulatorResponse struct {
 
 func (x *EmulatorResponse) Reset() {
 	*x = EmulatorResponse{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[35]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2921,7 +3044,7 @@ func (x *EmulatorResponse) String() string {
 func (*EmulatorResponse) ProtoMessage() {}
 
 func (x *EmulatorResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[35]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2934,7 +3057,7 @@ func (x *EmulatorResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EmulatorResponse.ProtoReflect.Descriptor instead.
 func (*EmulatorResponse) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{35}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *EmulatorResponse) GetCommand() []string {
@@ -2968,7 +3091,7 @@ type BootRequest struct {
 
 func (x *BootRequest) Reset() {
 	*x = BootRequest{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[36]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2980,7 +3103,7 @@ func (x *BootRequest) String() string {
 func (*BootRequest) ProtoMessage() {}
 
 func (x *BootRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[36]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2993,7 +3116,7 @@ func (x *BootRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BootRequest.ProtoReflect.Descriptor instead.
 func (*BootRequest) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{36}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *BootRequest) GetAttributesJson() []byte {
@@ -3015,7 +3138,7 @@ type BootResponse struct {
 
 func (x *BootResponse) Reset() {
 	*x = BootResponse{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[37]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3027,7 +3150,7 @@ func (x *BootResponse) String() string {
 func (*BootResponse) ProtoMessage() {}
 
 func (x *BootResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[37]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3040,7 +3163,7 @@ func (x *BootResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BootResponse.ProtoReflect.Descriptor instead.
 func (*BootResponse) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{37}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *BootResponse) GetBoot() *Boot {
@@ -3077,7 +3200,7 @@ type ValidateRequest struct {
 
 func (x *ValidateRequest) Reset() {
 	*x = ValidateRequest{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[38]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3089,7 +3212,7 @@ func (x *ValidateRequest) String() string {
 func (*ValidateRequest) ProtoMessage() {}
 
 func (x *ValidateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[38]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3102,7 +3225,7 @@ func (x *ValidateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateRequest.ProtoReflect.Descriptor instead.
 func (*ValidateRequest) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{38}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ValidateRequest) GetKind() string {
@@ -3158,7 +3281,7 @@ type ValidateResponse struct {
 
 func (x *ValidateResponse) Reset() {
 	*x = ValidateResponse{}
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[39]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3170,7 +3293,7 @@ func (x *ValidateResponse) String() string {
 func (*ValidateResponse) ProtoMessage() {}
 
 func (x *ValidateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mkmini_v1_plugin_proto_msgTypes[39]
+	mi := &file_mkmini_v1_plugin_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3183,7 +3306,7 @@ func (x *ValidateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateResponse.ProtoReflect.Descriptor instead.
 func (*ValidateResponse) Descriptor() ([]byte, []int) {
-	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{39}
+	return file_mkmini_v1_plugin_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ValidateResponse) GetWarnings() []*Diagnostic {
@@ -3377,7 +3500,7 @@ const file_mkmini_v1_plugin_proto_rawDesc = "" +
 	"\x18DescribeExporterResponse\x124\n" +
 	"\x04info\x18\x01 \x01(\v2\x1e.mkmini.plugin.v1.ExporterInfoH\x00R\x04info\x125\n" +
 	"\afailure\x18\x02 \x01(\v2\x19.mkmini.plugin.v1.FailureH\x00R\afailureB\t\n" +
-	"\aoutcome\"\xae\x01\n" +
+	"\aoutcome\"\xdc\x01\n" +
 	"\fExporterInfo\x12 \n" +
 	"\vdescription\x18\x01 \x01(\tR\vdescription\x12\x1d\n" +
 	"\n" +
@@ -3385,7 +3508,15 @@ const file_mkmini_v1_plugin_proto_rawDesc = "" +
 	"\n" +
 	"attributes\x18\x03 \x03(\v2\x1b.mkmini.plugin.v1.AttributeR\n" +
 	"attributes\x12 \n" +
-	"\vattachments\x18\x04 \x01(\bR\vattachments\"\xdb\x01\n" +
+	"\vattachments\x18\x04 \x01(\bR\vattachments\x12,\n" +
+	"\x05tools\x18\x05 \x03(\v2\x16.mkmini.plugin.v1.ToolR\x05tools\"s\n" +
+	"\x04Tool\x12\x1c\n" +
+	"\tattribute\x18\x01 \x01(\tR\tattribute\x12\x16\n" +
+	"\x06values\x18\x02 \x03(\tR\x06values\x125\n" +
+	"\bprograms\x18\x03 \x03(\v2\x19.mkmini.plugin.v1.ProgramR\bprograms\"7\n" +
+	"\aProgram\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\apackage\x18\x02 \x01(\tR\apackage\"\xdb\x01\n" +
 	"\rExportRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12/\n" +
 	"\x06images\x18\x02 \x03(\v2\x17.mkmini.plugin.v1.ImageR\x06images\x12'\n" +
@@ -3501,7 +3632,7 @@ func file_mkmini_v1_plugin_proto_rawDescGZIP() []byte {
 }
 
 var file_mkmini_v1_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_mkmini_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
+var file_mkmini_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 46)
 var file_mkmini_v1_plugin_proto_goTypes = []any{
 	(Severity)(0),                     // 0: mkmini.plugin.v1.Severity
 	(*WaitRequest)(nil),               // 1: mkmini.plugin.v1.WaitRequest
@@ -3529,25 +3660,27 @@ var file_mkmini_v1_plugin_proto_goTypes = []any{
 	(*DescribeExporterRequest)(nil),   // 23: mkmini.plugin.v1.DescribeExporterRequest
 	(*DescribeExporterResponse)(nil),  // 24: mkmini.plugin.v1.DescribeExporterResponse
 	(*ExporterInfo)(nil),              // 25: mkmini.plugin.v1.ExporterInfo
-	(*ExportRequest)(nil),             // 26: mkmini.plugin.v1.ExportRequest
-	(*Image)(nil),                     // 27: mkmini.plugin.v1.Image
-	(*Attachment)(nil),                // 28: mkmini.plugin.v1.Attachment
-	(*Layer)(nil),                     // 29: mkmini.plugin.v1.Layer
-	(*ExportEvent)(nil),               // 30: mkmini.plugin.v1.ExportEvent
-	(*ExportResult)(nil),              // 31: mkmini.plugin.v1.ExportResult
-	(*Artifact)(nil),                  // 32: mkmini.plugin.v1.Artifact
-	(*PatchesRequest)(nil),            // 33: mkmini.plugin.v1.PatchesRequest
-	(*PatchesResponse)(nil),           // 34: mkmini.plugin.v1.PatchesResponse
-	(*EmulatorRequest)(nil),           // 35: mkmini.plugin.v1.EmulatorRequest
-	(*EmulatorResponse)(nil),          // 36: mkmini.plugin.v1.EmulatorResponse
-	(*BootRequest)(nil),               // 37: mkmini.plugin.v1.BootRequest
-	(*BootResponse)(nil),              // 38: mkmini.plugin.v1.BootResponse
-	(*ValidateRequest)(nil),           // 39: mkmini.plugin.v1.ValidateRequest
-	(*ValidateResponse)(nil),          // 40: mkmini.plugin.v1.ValidateResponse
-	nil,                               // 41: mkmini.plugin.v1.ToolchainInfo.SettingsEntry
-	nil,                               // 42: mkmini.plugin.v1.ToolchainInfo.LookalikesEntry
-	nil,                               // 43: mkmini.plugin.v1.BuildRequest.SetEntry
-	nil,                               // 44: mkmini.plugin.v1.Attachment.AnnotationsEntry
+	(*Tool)(nil),                      // 26: mkmini.plugin.v1.Tool
+	(*Program)(nil),                   // 27: mkmini.plugin.v1.Program
+	(*ExportRequest)(nil),             // 28: mkmini.plugin.v1.ExportRequest
+	(*Image)(nil),                     // 29: mkmini.plugin.v1.Image
+	(*Attachment)(nil),                // 30: mkmini.plugin.v1.Attachment
+	(*Layer)(nil),                     // 31: mkmini.plugin.v1.Layer
+	(*ExportEvent)(nil),               // 32: mkmini.plugin.v1.ExportEvent
+	(*ExportResult)(nil),              // 33: mkmini.plugin.v1.ExportResult
+	(*Artifact)(nil),                  // 34: mkmini.plugin.v1.Artifact
+	(*PatchesRequest)(nil),            // 35: mkmini.plugin.v1.PatchesRequest
+	(*PatchesResponse)(nil),           // 36: mkmini.plugin.v1.PatchesResponse
+	(*EmulatorRequest)(nil),           // 37: mkmini.plugin.v1.EmulatorRequest
+	(*EmulatorResponse)(nil),          // 38: mkmini.plugin.v1.EmulatorResponse
+	(*BootRequest)(nil),               // 39: mkmini.plugin.v1.BootRequest
+	(*BootResponse)(nil),              // 40: mkmini.plugin.v1.BootResponse
+	(*ValidateRequest)(nil),           // 41: mkmini.plugin.v1.ValidateRequest
+	(*ValidateResponse)(nil),          // 42: mkmini.plugin.v1.ValidateResponse
+	nil,                               // 43: mkmini.plugin.v1.ToolchainInfo.SettingsEntry
+	nil,                               // 44: mkmini.plugin.v1.ToolchainInfo.LookalikesEntry
+	nil,                               // 45: mkmini.plugin.v1.BuildRequest.SetEntry
+	nil,                               // 46: mkmini.plugin.v1.Attachment.AnnotationsEntry
 }
 var file_mkmini_v1_plugin_proto_depIdxs = []int32{
 	4,  // 0: mkmini.plugin.v1.Failure.diagnostics:type_name -> mkmini.plugin.v1.Diagnostic
@@ -3556,16 +3689,16 @@ var file_mkmini_v1_plugin_proto_depIdxs = []int32{
 	3,  // 3: mkmini.plugin.v1.DescribeToolchainResponse.failure:type_name -> mkmini.plugin.v1.Failure
 	9,  // 4: mkmini.plugin.v1.ToolchainInfo.elf:type_name -> mkmini.plugin.v1.Elf
 	7,  // 5: mkmini.plugin.v1.ToolchainInfo.platform:type_name -> mkmini.plugin.v1.Platform
-	41, // 6: mkmini.plugin.v1.ToolchainInfo.settings:type_name -> mkmini.plugin.v1.ToolchainInfo.SettingsEntry
+	43, // 6: mkmini.plugin.v1.ToolchainInfo.settings:type_name -> mkmini.plugin.v1.ToolchainInfo.SettingsEntry
 	8,  // 7: mkmini.plugin.v1.ToolchainInfo.boot:type_name -> mkmini.plugin.v1.Boot
 	6,  // 8: mkmini.plugin.v1.ToolchainInfo.attributes:type_name -> mkmini.plugin.v1.Attribute
-	42, // 9: mkmini.plugin.v1.ToolchainInfo.lookalikes:type_name -> mkmini.plugin.v1.ToolchainInfo.LookalikesEntry
+	44, // 9: mkmini.plugin.v1.ToolchainInfo.lookalikes:type_name -> mkmini.plugin.v1.ToolchainInfo.LookalikesEntry
 	15, // 10: mkmini.plugin.v1.ProbeResponse.compiler:type_name -> mkmini.plugin.v1.Compiler
 	3,  // 11: mkmini.plugin.v1.ProbeResponse.failure:type_name -> mkmini.plugin.v1.Failure
 	15, // 12: mkmini.plugin.v1.ProbeResponse.examined:type_name -> mkmini.plugin.v1.Compiler
 	16, // 13: mkmini.plugin.v1.Compiler.facts:type_name -> mkmini.plugin.v1.Fact
 	15, // 14: mkmini.plugin.v1.BuildRequest.compiler:type_name -> mkmini.plugin.v1.Compiler
-	43, // 15: mkmini.plugin.v1.BuildRequest.set:type_name -> mkmini.plugin.v1.BuildRequest.SetEntry
+	45, // 15: mkmini.plugin.v1.BuildRequest.set:type_name -> mkmini.plugin.v1.BuildRequest.SetEntry
 	5,  // 16: mkmini.plugin.v1.BuildEvent.report:type_name -> mkmini.plugin.v1.Report
 	19, // 17: mkmini.plugin.v1.BuildEvent.result:type_name -> mkmini.plugin.v1.BuildResult
 	3,  // 18: mkmini.plugin.v1.BuildEvent.failure:type_name -> mkmini.plugin.v1.Failure
@@ -3580,50 +3713,52 @@ var file_mkmini_v1_plugin_proto_depIdxs = []int32{
 	25, // 27: mkmini.plugin.v1.DescribeExporterResponse.info:type_name -> mkmini.plugin.v1.ExporterInfo
 	3,  // 28: mkmini.plugin.v1.DescribeExporterResponse.failure:type_name -> mkmini.plugin.v1.Failure
 	6,  // 29: mkmini.plugin.v1.ExporterInfo.attributes:type_name -> mkmini.plugin.v1.Attribute
-	27, // 30: mkmini.plugin.v1.ExportRequest.images:type_name -> mkmini.plugin.v1.Image
-	7,  // 31: mkmini.plugin.v1.Image.platform:type_name -> mkmini.plugin.v1.Platform
-	8,  // 32: mkmini.plugin.v1.Image.boot:type_name -> mkmini.plugin.v1.Boot
-	28, // 33: mkmini.plugin.v1.Image.attachments:type_name -> mkmini.plugin.v1.Attachment
-	29, // 34: mkmini.plugin.v1.Image.layers:type_name -> mkmini.plugin.v1.Layer
-	44, // 35: mkmini.plugin.v1.Attachment.annotations:type_name -> mkmini.plugin.v1.Attachment.AnnotationsEntry
-	5,  // 36: mkmini.plugin.v1.ExportEvent.report:type_name -> mkmini.plugin.v1.Report
-	31, // 37: mkmini.plugin.v1.ExportEvent.result:type_name -> mkmini.plugin.v1.ExportResult
-	3,  // 38: mkmini.plugin.v1.ExportEvent.failure:type_name -> mkmini.plugin.v1.Failure
-	32, // 39: mkmini.plugin.v1.ExportResult.artifacts:type_name -> mkmini.plugin.v1.Artifact
-	4,  // 40: mkmini.plugin.v1.ExportResult.warnings:type_name -> mkmini.plugin.v1.Diagnostic
-	3,  // 41: mkmini.plugin.v1.PatchesResponse.failure:type_name -> mkmini.plugin.v1.Failure
-	3,  // 42: mkmini.plugin.v1.EmulatorResponse.failure:type_name -> mkmini.plugin.v1.Failure
-	8,  // 43: mkmini.plugin.v1.BootResponse.boot:type_name -> mkmini.plugin.v1.Boot
-	3,  // 44: mkmini.plugin.v1.BootResponse.failure:type_name -> mkmini.plugin.v1.Failure
-	4,  // 45: mkmini.plugin.v1.ValidateResponse.warnings:type_name -> mkmini.plugin.v1.Diagnostic
-	3,  // 46: mkmini.plugin.v1.ValidateResponse.failure:type_name -> mkmini.plugin.v1.Failure
-	10, // 47: mkmini.plugin.v1.Toolchain.Describe:input_type -> mkmini.plugin.v1.DescribeToolchainRequest
-	13, // 48: mkmini.plugin.v1.Toolchain.Probe:input_type -> mkmini.plugin.v1.ProbeRequest
-	17, // 49: mkmini.plugin.v1.Toolchain.Build:input_type -> mkmini.plugin.v1.BuildRequest
-	20, // 50: mkmini.plugin.v1.LibcBuilder.BuildLibc:input_type -> mkmini.plugin.v1.LibcRequest
-	33, // 51: mkmini.plugin.v1.Patcher.Patches:input_type -> mkmini.plugin.v1.PatchesRequest
-	35, // 52: mkmini.plugin.v1.Emulation.Emulator:input_type -> mkmini.plugin.v1.EmulatorRequest
-	37, // 53: mkmini.plugin.v1.Booter.Boot:input_type -> mkmini.plugin.v1.BootRequest
-	39, // 54: mkmini.plugin.v1.Validator.Validate:input_type -> mkmini.plugin.v1.ValidateRequest
-	23, // 55: mkmini.plugin.v1.Exporter.Describe:input_type -> mkmini.plugin.v1.DescribeExporterRequest
-	26, // 56: mkmini.plugin.v1.Exporter.Export:input_type -> mkmini.plugin.v1.ExportRequest
-	1,  // 57: mkmini.plugin.v1.Calls.Wait:input_type -> mkmini.plugin.v1.WaitRequest
-	11, // 58: mkmini.plugin.v1.Toolchain.Describe:output_type -> mkmini.plugin.v1.DescribeToolchainResponse
-	14, // 59: mkmini.plugin.v1.Toolchain.Probe:output_type -> mkmini.plugin.v1.ProbeResponse
-	18, // 60: mkmini.plugin.v1.Toolchain.Build:output_type -> mkmini.plugin.v1.BuildEvent
-	21, // 61: mkmini.plugin.v1.LibcBuilder.BuildLibc:output_type -> mkmini.plugin.v1.LibcEvent
-	34, // 62: mkmini.plugin.v1.Patcher.Patches:output_type -> mkmini.plugin.v1.PatchesResponse
-	36, // 63: mkmini.plugin.v1.Emulation.Emulator:output_type -> mkmini.plugin.v1.EmulatorResponse
-	38, // 64: mkmini.plugin.v1.Booter.Boot:output_type -> mkmini.plugin.v1.BootResponse
-	40, // 65: mkmini.plugin.v1.Validator.Validate:output_type -> mkmini.plugin.v1.ValidateResponse
-	24, // 66: mkmini.plugin.v1.Exporter.Describe:output_type -> mkmini.plugin.v1.DescribeExporterResponse
-	30, // 67: mkmini.plugin.v1.Exporter.Export:output_type -> mkmini.plugin.v1.ExportEvent
-	2,  // 68: mkmini.plugin.v1.Calls.Wait:output_type -> mkmini.plugin.v1.WaitResponse
-	58, // [58:69] is the sub-list for method output_type
-	47, // [47:58] is the sub-list for method input_type
-	47, // [47:47] is the sub-list for extension type_name
-	47, // [47:47] is the sub-list for extension extendee
-	0,  // [0:47] is the sub-list for field type_name
+	26, // 30: mkmini.plugin.v1.ExporterInfo.tools:type_name -> mkmini.plugin.v1.Tool
+	27, // 31: mkmini.plugin.v1.Tool.programs:type_name -> mkmini.plugin.v1.Program
+	29, // 32: mkmini.plugin.v1.ExportRequest.images:type_name -> mkmini.plugin.v1.Image
+	7,  // 33: mkmini.plugin.v1.Image.platform:type_name -> mkmini.plugin.v1.Platform
+	8,  // 34: mkmini.plugin.v1.Image.boot:type_name -> mkmini.plugin.v1.Boot
+	30, // 35: mkmini.plugin.v1.Image.attachments:type_name -> mkmini.plugin.v1.Attachment
+	31, // 36: mkmini.plugin.v1.Image.layers:type_name -> mkmini.plugin.v1.Layer
+	46, // 37: mkmini.plugin.v1.Attachment.annotations:type_name -> mkmini.plugin.v1.Attachment.AnnotationsEntry
+	5,  // 38: mkmini.plugin.v1.ExportEvent.report:type_name -> mkmini.plugin.v1.Report
+	33, // 39: mkmini.plugin.v1.ExportEvent.result:type_name -> mkmini.plugin.v1.ExportResult
+	3,  // 40: mkmini.plugin.v1.ExportEvent.failure:type_name -> mkmini.plugin.v1.Failure
+	34, // 41: mkmini.plugin.v1.ExportResult.artifacts:type_name -> mkmini.plugin.v1.Artifact
+	4,  // 42: mkmini.plugin.v1.ExportResult.warnings:type_name -> mkmini.plugin.v1.Diagnostic
+	3,  // 43: mkmini.plugin.v1.PatchesResponse.failure:type_name -> mkmini.plugin.v1.Failure
+	3,  // 44: mkmini.plugin.v1.EmulatorResponse.failure:type_name -> mkmini.plugin.v1.Failure
+	8,  // 45: mkmini.plugin.v1.BootResponse.boot:type_name -> mkmini.plugin.v1.Boot
+	3,  // 46: mkmini.plugin.v1.BootResponse.failure:type_name -> mkmini.plugin.v1.Failure
+	4,  // 47: mkmini.plugin.v1.ValidateResponse.warnings:type_name -> mkmini.plugin.v1.Diagnostic
+	3,  // 48: mkmini.plugin.v1.ValidateResponse.failure:type_name -> mkmini.plugin.v1.Failure
+	10, // 49: mkmini.plugin.v1.Toolchain.Describe:input_type -> mkmini.plugin.v1.DescribeToolchainRequest
+	13, // 50: mkmini.plugin.v1.Toolchain.Probe:input_type -> mkmini.plugin.v1.ProbeRequest
+	17, // 51: mkmini.plugin.v1.Toolchain.Build:input_type -> mkmini.plugin.v1.BuildRequest
+	20, // 52: mkmini.plugin.v1.LibcBuilder.BuildLibc:input_type -> mkmini.plugin.v1.LibcRequest
+	35, // 53: mkmini.plugin.v1.Patcher.Patches:input_type -> mkmini.plugin.v1.PatchesRequest
+	37, // 54: mkmini.plugin.v1.Emulation.Emulator:input_type -> mkmini.plugin.v1.EmulatorRequest
+	39, // 55: mkmini.plugin.v1.Booter.Boot:input_type -> mkmini.plugin.v1.BootRequest
+	41, // 56: mkmini.plugin.v1.Validator.Validate:input_type -> mkmini.plugin.v1.ValidateRequest
+	23, // 57: mkmini.plugin.v1.Exporter.Describe:input_type -> mkmini.plugin.v1.DescribeExporterRequest
+	28, // 58: mkmini.plugin.v1.Exporter.Export:input_type -> mkmini.plugin.v1.ExportRequest
+	1,  // 59: mkmini.plugin.v1.Calls.Wait:input_type -> mkmini.plugin.v1.WaitRequest
+	11, // 60: mkmini.plugin.v1.Toolchain.Describe:output_type -> mkmini.plugin.v1.DescribeToolchainResponse
+	14, // 61: mkmini.plugin.v1.Toolchain.Probe:output_type -> mkmini.plugin.v1.ProbeResponse
+	18, // 62: mkmini.plugin.v1.Toolchain.Build:output_type -> mkmini.plugin.v1.BuildEvent
+	21, // 63: mkmini.plugin.v1.LibcBuilder.BuildLibc:output_type -> mkmini.plugin.v1.LibcEvent
+	36, // 64: mkmini.plugin.v1.Patcher.Patches:output_type -> mkmini.plugin.v1.PatchesResponse
+	38, // 65: mkmini.plugin.v1.Emulation.Emulator:output_type -> mkmini.plugin.v1.EmulatorResponse
+	40, // 66: mkmini.plugin.v1.Booter.Boot:output_type -> mkmini.plugin.v1.BootResponse
+	42, // 67: mkmini.plugin.v1.Validator.Validate:output_type -> mkmini.plugin.v1.ValidateResponse
+	24, // 68: mkmini.plugin.v1.Exporter.Describe:output_type -> mkmini.plugin.v1.DescribeExporterResponse
+	32, // 69: mkmini.plugin.v1.Exporter.Export:output_type -> mkmini.plugin.v1.ExportEvent
+	2,  // 70: mkmini.plugin.v1.Calls.Wait:output_type -> mkmini.plugin.v1.WaitResponse
+	60, // [60:71] is the sub-list for method output_type
+	49, // [49:60] is the sub-list for method input_type
+	49, // [49:49] is the sub-list for extension type_name
+	49, // [49:49] is the sub-list for extension extendee
+	0,  // [0:49] is the sub-list for field type_name
 }
 
 func init() { file_mkmini_v1_plugin_proto_init() }
@@ -3653,7 +3788,7 @@ func file_mkmini_v1_plugin_proto_init() {
 		(*DescribeExporterResponse_Info)(nil),
 		(*DescribeExporterResponse_Failure)(nil),
 	}
-	file_mkmini_v1_plugin_proto_msgTypes[29].OneofWrappers = []any{
+	file_mkmini_v1_plugin_proto_msgTypes[31].OneofWrappers = []any{
 		(*ExportEvent_Report)(nil),
 		(*ExportEvent_Result)(nil),
 		(*ExportEvent_Failure)(nil),
@@ -3664,7 +3799,7 @@ func file_mkmini_v1_plugin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mkmini_v1_plugin_proto_rawDesc), len(file_mkmini_v1_plugin_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   44,
+			NumMessages:   46,
 			NumExtensions: 0,
 			NumServices:   8,
 		},
