@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"google.golang.org/grpc"
@@ -69,24 +68,4 @@ func (c caller) run(ctx context.Context, call func(context.Context) error) error
 		return fmt.Errorf("%w: %w", ErrStillRunning, ctx.Err())
 	}
 	return ctx.Err()
-}
-
-// errNoResult means that a plugin broke the protocol.
-var errNoResult = errors.New("the plugin ended the call without a result")
-
-// receive reads events up to the one that ends the call, of which handle
-// returns true.
-func receive[E any](stream grpc.ServerStreamingClient[E], handle func(*E) (bool, error)) error {
-	for {
-		event, err := stream.Recv()
-		if errors.Is(err, io.EOF) {
-			return errNoResult
-		}
-		if err != nil {
-			return err
-		}
-		if last, err := handle(event); last || err != nil {
-			return err
-		}
-	}
 }

@@ -34,24 +34,23 @@ func (s *exporterServer) Describe(client context.Context, _ *pluginv1.DescribeEx
 	}, nil
 }
 
+// exportEvents are the messages of Export.
+var exportEvents = events[ExportResult, pluginv1.ExportEvent]{
+	report: func(r *pluginv1.Report) *pluginv1.ExportEvent {
+		return &pluginv1.ExportEvent{Event: &pluginv1.ExportEvent_Report{Report: r}}
+	},
+	result: func(r ExportResult) *pluginv1.ExportEvent {
+		return &pluginv1.ExportEvent{Event: &pluginv1.ExportEvent_Result{Result: exportResultToProto(r)}}
+	},
+	failure: func(f *pluginv1.Failure) *pluginv1.ExportEvent {
+		return &pluginv1.ExportEvent{Event: &pluginv1.ExportEvent_Failure{Failure: f}}
+	},
+}
+
 func (s *exporterServer) Export(req *pluginv1.ExportRequest, stream grpc.ServerStreamingServer[pluginv1.ExportEvent]) error {
-	ctx, leave, err := s.calls.enter(stream.Context())
-	if err != nil {
-		return err
-	}
-	defer leave()
-	reports := newReporter(func(r Report) error {
-		return stream.Send(&pluginv1.ExportEvent{Event: &pluginv1.ExportEvent_Report{Report: reportToProto(r)}})
+	return exportEvents.serve(s.calls, stream, func(ctx context.Context, progress Progress) (ExportResult, error) {
+		return s.impl.Export(ctx, exportRequestFromProto(req), progress)
 	})
-	result, err := s.impl.Export(ctx, exportRequestFromProto(req), reports.report)
-	reports.close()
-	if err == nil {
-		return stream.Send(&pluginv1.ExportEvent{Event: &pluginv1.ExportEvent_Result{Result: exportResultToProto(result)}})
-	}
-	if err := s.calls.fail(stream.Context()); err != nil {
-		return err
-	}
-	return stream.Send(&pluginv1.ExportEvent{Event: &pluginv1.ExportEvent_Failure{Failure: failureToProto(err)}})
 }
 
 // exporterClient is an Exporter in the host.
@@ -99,18 +98,11 @@ func (c *exporterClient) Export(ctx context.Context, req ExportRequest, progress
 		if err != nil {
 			return err
 		}
-		return receive(stream, func(event *pluginv1.ExportEvent) (bool, error) {
-			switch {
-			case event.GetResult() != nil:
-				result = exportResultFromProto(event.GetResult())
-				return true, nil
-			case event.GetFailure() != nil:
-				return true, failureFromProto(event.GetFailure())
-			case event.GetReport() != nil && progress != nil:
-				progress(reportFromProto(event.GetReport()))
-			}
-			return false, nil
-		})
+		response, err := receive[pluginv1.ExportResult](stream, progress)
+		if err == nil {
+			result = exportResultFromProto(response)
+		}
+		return err
 	})
 	return result, err
 }

@@ -17,24 +17,23 @@ type libcServer struct {
 
 var _ pluginv1.LibcBuilderServer = (*libcServer)(nil)
 
+// libcEvents are the messages of BuildLibc.
+var libcEvents = events[LibcResult, pluginv1.LibcEvent]{
+	report: func(r *pluginv1.Report) *pluginv1.LibcEvent {
+		return &pluginv1.LibcEvent{Event: &pluginv1.LibcEvent_Report{Report: r}}
+	},
+	result: func(r LibcResult) *pluginv1.LibcEvent {
+		return &pluginv1.LibcEvent{Event: &pluginv1.LibcEvent_Result{Result: libcResultToProto(r)}}
+	},
+	failure: func(f *pluginv1.Failure) *pluginv1.LibcEvent {
+		return &pluginv1.LibcEvent{Event: &pluginv1.LibcEvent_Failure{Failure: f}}
+	},
+}
+
 func (s *libcServer) BuildLibc(req *pluginv1.LibcRequest, stream grpc.ServerStreamingServer[pluginv1.LibcEvent]) error {
-	ctx, leave, err := s.calls.enter(stream.Context())
-	if err != nil {
-		return err
-	}
-	defer leave()
-	reports := newReporter(func(r Report) error {
-		return stream.Send(&pluginv1.LibcEvent{Event: &pluginv1.LibcEvent_Report{Report: reportToProto(r)}})
+	return libcEvents.serve(s.calls, stream, func(ctx context.Context, progress Progress) (LibcResult, error) {
+		return s.impl.BuildLibc(ctx, libcRequestFromProto(req), progress)
 	})
-	result, err := s.impl.BuildLibc(ctx, libcRequestFromProto(req), reports.report)
-	reports.close()
-	if err == nil {
-		return stream.Send(&pluginv1.LibcEvent{Event: &pluginv1.LibcEvent_Result{Result: libcResultToProto(result)}})
-	}
-	if err := s.calls.fail(stream.Context()); err != nil {
-		return err
-	}
-	return stream.Send(&pluginv1.LibcEvent{Event: &pluginv1.LibcEvent_Failure{Failure: failureToProto(err)}})
 }
 
 var _ LibcBuilder = (*toolchainClient)(nil)
@@ -47,18 +46,11 @@ func (c *toolchainClient) BuildLibc(ctx context.Context, req LibcRequest, progre
 		if err != nil {
 			return err
 		}
-		return receive(stream, func(event *pluginv1.LibcEvent) (bool, error) {
-			switch {
-			case event.GetResult() != nil:
-				result = libcResultFromProto(event.GetResult())
-				return true, nil
-			case event.GetFailure() != nil:
-				return true, failureFromProto(event.GetFailure())
-			case event.GetReport() != nil && progress != nil:
-				progress(reportFromProto(event.GetReport()))
-			}
-			return false, nil
-		})
+		response, err := receive[pluginv1.LibcResult](stream, progress)
+		if err == nil {
+			result = libcResultFromProto(response)
+		}
+		return err
 	})
 	return result, err
 }

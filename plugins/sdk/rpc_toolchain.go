@@ -52,24 +52,23 @@ func (s *toolchainServer) Probe(client context.Context, req *pluginv1.ProbeReque
 	}, nil
 }
 
+// buildEvents are the messages of Build.
+var buildEvents = events[BuildResult, pluginv1.BuildEvent]{
+	report: func(r *pluginv1.Report) *pluginv1.BuildEvent {
+		return &pluginv1.BuildEvent{Event: &pluginv1.BuildEvent_Report{Report: r}}
+	},
+	result: func(r BuildResult) *pluginv1.BuildEvent {
+		return &pluginv1.BuildEvent{Event: &pluginv1.BuildEvent_Result{Result: buildResultToProto(r)}}
+	},
+	failure: func(f *pluginv1.Failure) *pluginv1.BuildEvent {
+		return &pluginv1.BuildEvent{Event: &pluginv1.BuildEvent_Failure{Failure: f}}
+	},
+}
+
 func (s *toolchainServer) Build(req *pluginv1.BuildRequest, stream grpc.ServerStreamingServer[pluginv1.BuildEvent]) error {
-	ctx, leave, err := s.calls.enter(stream.Context())
-	if err != nil {
-		return err
-	}
-	defer leave()
-	reports := newReporter(func(r Report) error {
-		return stream.Send(&pluginv1.BuildEvent{Event: &pluginv1.BuildEvent_Report{Report: reportToProto(r)}})
+	return buildEvents.serve(s.calls, stream, func(ctx context.Context, progress Progress) (BuildResult, error) {
+		return s.impl.Build(ctx, buildRequestFromProto(req), progress)
 	})
-	result, err := s.impl.Build(ctx, buildRequestFromProto(req), reports.report)
-	reports.close()
-	if err == nil {
-		return stream.Send(&pluginv1.BuildEvent{Event: &pluginv1.BuildEvent_Result{Result: buildResultToProto(result)}})
-	}
-	if err := s.calls.fail(stream.Context()); err != nil {
-		return err
-	}
-	return stream.Send(&pluginv1.BuildEvent{Event: &pluginv1.BuildEvent_Failure{Failure: failureToProto(err)}})
 }
 
 // toolchainClient is a Toolchain in the host.
@@ -128,18 +127,11 @@ func (c *toolchainClient) Build(ctx context.Context, req BuildRequest, progress 
 		if err != nil {
 			return err
 		}
-		return receive(stream, func(event *pluginv1.BuildEvent) (bool, error) {
-			switch {
-			case event.GetResult() != nil:
-				result = buildResultFromProto(event.GetResult())
-				return true, nil
-			case event.GetFailure() != nil:
-				return true, failureFromProto(event.GetFailure())
-			case event.GetReport() != nil && progress != nil:
-				progress(reportFromProto(event.GetReport()))
-			}
-			return false, nil
-		})
+		response, err := receive[pluginv1.BuildResult](stream, progress)
+		if err == nil {
+			result = buildResultFromProto(response)
+		}
+		return err
 	})
 	return result, err
 }
