@@ -206,6 +206,40 @@ func TestExtentTree(t *testing.T) {
 	}
 }
 
+// Extended attributes in the inode, in a block, and in both, as debugfs reads
+// them.
+func TestXattrs(t *testing.T) {
+	x := func(name, value string) layer.Xattr { return layer.Xattr{Name: name, Value: value} }
+	capability := string([]byte{1, 0, 0, 2, 0, 32, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
+	large := strings.Repeat("v", 2000)
+	entries := []layer.Entry{
+		{Name: "both", Type: layer.File, Size: 9000, Xattrs: []layer.Xattr{
+			x("security.capability", capability), x("user.empty", ""), x("user.large", large), x("user.other", large[:1500])}},
+		{Name: "device", Type: layer.CharDevice, Major: 1, Minor: 3, Xattrs: []layer.Xattr{x("trusted.long", large)}},
+		{Name: "folder", Type: layer.Directory, Mode: 0o755, Xattrs: []layer.Xattr{x("user.a", "b")}},
+		{Name: "link", Type: layer.Symlink, Target: "both", Xattrs: []layer.Xattr{x("security.l", large)}},
+		{Name: "lost+found", Type: layer.Directory, Mode: 0o700, Xattrs: []layer.Xattr{x("user.lost", large)}},
+		{Name: "plain", Type: layer.File, Size: 1},
+	}
+	image := build(t, fromEntries(entries), 0)
+	for _, e := range entries {
+		got := debugfs(t, image, "ea_list /"+e.Name)
+		for _, x := range e.Xattrs {
+			if want := fmt.Sprintf("%s (%d)", x.Name, len(x.Value)); !strings.Contains(got, want) {
+				t.Errorf("%s lacks %q:\n%s", e.Name, want, got)
+			}
+			out := filepath.Join(t.TempDir(), "value")
+			debugfs(t, image, fmt.Sprintf("ea_get -f %s /%s %s", out, e.Name, x.Name))
+			if value, err := os.ReadFile(out); err != nil || string(value) != x.Value {
+				t.Errorf("%s has %s as %q, %v", e.Name, x.Name, value, err)
+			}
+		}
+	}
+	if got := debugfs(t, image, "stat /both"); !strings.Contains(got, "Size: 9000") || !strings.Contains(got, "Blockcount: 32") {
+		t.Error(got)
+	}
+}
+
 func TestSizes(t *testing.T) {
 	plan, err := Survey(fromHeaders(t, layertest.Headers()), layertest.Epoch)
 	if err != nil {
@@ -231,6 +265,10 @@ func TestRefuses(t *testing.T) {
 		"after 2446":      {Name: "new", Type: layer.File, ModTime: time.Unix(maxTime+1, 0)},
 		"to be a folder":  {Name: "lost+found", Type: layer.File},
 		"can't hold a fi": {Name: "huge", Type: layer.File, Size: 1 << 40},
+		"of 5000 bytes":   {Name: "x", Type: layer.File, Xattrs: []layer.Xattr{{Name: "user.x", Value: strings.Repeat("v", 5000)}}},
+		"acl_access":      {Name: "x", Type: layer.File, Xattrs: []layer.Xattr{{Name: "system.posix_acl_access", Value: "v"}}},
+		"room for some": {Name: "x", Type: layer.File, Xattrs: []layer.Xattr{
+			{Name: "user.x", Value: strings.Repeat("v", 3000)}, {Name: "user.y", Value: strings.Repeat("v", 1500)}}},
 	} {
 		if _, err := Survey(fromEntries([]layer.Entry{e}), layertest.Epoch); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)

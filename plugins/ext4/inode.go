@@ -97,13 +97,19 @@ func (n *inode) putDevice(major, minor uint32) {
 	binary.LittleEndian.PutUint32(n[0x2c:], minor&0xff|major<<8|minor&^0xff<<12)
 }
 
-// putSize sets the length in bytes and the number of blocks.
+// putSize sets the length in bytes, and counts blocks.
 func (n *inode) putSize(size, blocks int64) {
 	le := binary.LittleEndian
 	le.PutUint32(n[0x04:], uint32(size))
 	le.PutUint32(n[0x6c:], uint32(size>>32))
-	// In units of 512 bytes.
-	sectors := blocks * (BlockSize / 512)
+	n.addBlocks(blocks)
+}
+
+// addBlocks counts blocks that belong to the file, in units of 512 bytes.
+func (n *inode) addBlocks(blocks int64) {
+	le := binary.LittleEndian
+	sectors := int64(le.Uint32(n[0x1c:])) | int64(le.Uint16(n[0x74:]))<<32
+	sectors += blocks * (BlockSize / 512)
 	le.PutUint32(n[0x1c:], uint32(sectors))
 	le.PutUint16(n[0x74:], uint16(sectors>>32))
 }

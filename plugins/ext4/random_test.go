@@ -3,9 +3,12 @@ package ext4
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -64,10 +67,58 @@ func trees() *rapid.Generator[[]layer.Entry] {
 				}
 				e = layer.Entry{Name: name, Type: layer.Hardlink, Target: rapid.SampledFrom(files).Draw(t, "target"), ModTime: e.ModTime}
 			}
+			e.Xattrs = xattrs(t, e.Type)
 			list = append(list, e)
 		}
 		return list
 	})
+}
+
+// xattrs are extended attributes that the kernel takes for a type, no more
+// than a file has room for.
+func xattrs(t *rapid.T, kind layer.Type) []layer.Xattr {
+	if kind == layer.Hardlink || rapid.IntRange(0, 3).Draw(t, "plain") > 0 {
+		return nil
+	}
+	spaces := []string{"trusted.", "security."}
+	if kind == layer.File || kind == layer.Directory {
+		spaces = append(spaces, "user.")
+	}
+	values, left := make(map[string]string), 3500
+	for range rapid.IntRange(0, 8).Draw(t, "xattrs") {
+		name := rapid.SampledFrom(spaces).Draw(t, "space") + rapid.StringMatching(`[a-z.\xe4€"]{1,30}`).Draw(t, "xattr")
+		value := string(rapid.SliceOfN(rapid.Byte(), 0, 300).Draw(t, "value"))
+		if left -= 40 + len(name) + len(value); left > 0 {
+			values[name] = value
+		}
+	}
+	var list []layer.Xattr
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		list = append(list, layer.Xattr{Name: name, Value: values[name]})
+	}
+	return list
+}
+
+// compareXattrs compares the extended attributes of what is mounted.
+func compareXattrs(path string, e layer.Entry) error {
+	buffer := make([]byte, 64<<10)
+	n, err := unix.Llistxattr(path, buffer)
+	if err != nil {
+		return err
+	}
+	got := strings.Split(strings.TrimSuffix(string(buffer[:n]), "\x00"), "\x00")
+	var want []string
+	for _, x := range e.Xattrs {
+		want = append(want, x.Name)
+		n, err := unix.Lgetxattr(path, x.Name, buffer)
+		if err != nil || string(buffer[:n]) != x.Value {
+			return fmt.Errorf("%q has %q as %q: %w", e.Name, x.Name, buffer[:max(n, 0)], err)
+		}
+	}
+	if slices.Sort(got); len(want) > 0 && !slices.Equal(got, want) || len(want) == 0 && n > 0 {
+		return fmt.Errorf("%q has the extended attributes %q, not %q", e.Name, got, want)
+	}
+	return nil
 }
 
 // Whatever the records are, e2fsck is content, and the kernel sees them.
@@ -120,6 +171,9 @@ func compare(dir string, list []layer.Entry) error {
 		if got.Mode != uint32(modes[e.Type])|e.Mode || int(got.Uid) != e.UID || int(got.Gid) != e.GID || got.Size != size ||
 			got.Mtim.Sec != e.ModTime.Unix() || unix.Major(got.Rdev) != e.Major || unix.Minor(got.Rdev) != e.Minor {
 			return fmt.Errorf("%+v came out as %+v", e, got)
+		}
+		if err := compareXattrs(filepath.Join(dir, e.Name), e); err != nil {
+			return err
 		}
 		if e.Type != layer.Symlink {
 			continue

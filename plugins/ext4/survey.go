@@ -61,6 +61,11 @@ func (p *Plan) add(e layer.Entry) error {
 	if err := check(e, base); err != nil {
 		return err
 	}
+	more, err := xattrBlocks(e)
+	if err != nil {
+		return err
+	}
+	p.data += more
 	if e.Name == lostFound {
 		if e.Type != layer.Directory {
 			return errors.New("ext4 needs it to be a folder, for what e2fsck finds")

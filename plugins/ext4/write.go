@@ -79,7 +79,13 @@ func (w *writer) add(e layer.Entry, content io.Reader) error {
 // write writes the inode and the content of an entry.
 func (w *writer) write(e layer.Entry, content io.Reader) error {
 	n := newInode(e, w.links(e))
-	var err error
+	placed, err := placeXattrs(e)
+	if err != nil {
+		return err
+	}
+	if err := w.xattrs(n, placed); err != nil {
+		return err
+	}
 	switch e.Type {
 	case layer.Directory:
 		f := w.plan.folders[e.Name]
@@ -107,6 +113,17 @@ func (w *writer) write(e layer.Entry, content io.Reader) error {
 	}
 	w.inodes++
 	_, err = w.table.Write(n[:])
+	return err
+}
+
+// xattrs writes extended attributes.
+func (w *writer) xattrs(n *inode, placed attributes) error {
+	block := n.putXattrs(placed, w.block)
+	if block == nil {
+		return nil
+	}
+	w.block++
+	_, err := w.data.Write(block)
 	return err
 }
 

@@ -55,6 +55,10 @@ type Entry struct {
 	Size int64
 	// ModTime is in whole seconds.
 	ModTime time.Time
+	// Xattrs are the extended attributes, sorted by name, each name once. They
+	// are nil for almost all entries, and for hard links always: the file that
+	// it is another name of has them.
+	Xattrs []Xattr
 }
 
 // Walk calls visit for every entry of the layer in its order, with a reader of
@@ -137,7 +141,9 @@ func entry(h *tar.Header) (Entry, error) {
 			return Entry{}, errors.New("the symlink has no target")
 		}
 	}
-	return e, nil
+	var err error
+	e.Xattrs, err = xattrs(h)
+	return e, err
 }
 
 // isName says whether name is relative, clean, and stays below the root.

@@ -8,8 +8,11 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/mkmini/mkmini/plugins/layer"
 	"github.com/mkmini/mkmini/plugins/layer/layertest"
@@ -61,22 +64,47 @@ func TestWalkRefuses(t *testing.T) {
 	dir := tar.Header{Name: "d/", Typeflag: tar.TypeDir, Mode: 0o755}
 	file := tar.Header{Name: "f", Typeflag: tar.TypeReg, Mode: 0o644}
 	for name, headers := range map[string][]tar.Header{
-		"absolute":       {{Name: "/f", Typeflag: tar.TypeReg}},
-		"upwards":        {{Name: "../f", Typeflag: tar.TypeReg}},
-		"unclean":        {dir, {Name: "d//f", Typeflag: tar.TypeReg}},
-		"root":           {{Name: "./", Typeflag: tar.TypeDir}},
-		"twice":          {file, file},
-		"no folder":      {{Name: "d/f", Typeflag: tar.TypeReg}},
-		"through a link": {{Name: "l", Typeflag: tar.TypeSymlink, Linkname: "/etc"}, {Name: "l/f", Typeflag: tar.TypeReg}},
-		"below a file":   {file, {Name: "f/g", Typeflag: tar.TypeReg}},
-		"dangling link":  {{Name: "h", Typeflag: tar.TypeLink, Linkname: "f"}},
-		"link outside":   {{Name: "h", Typeflag: tar.TypeLink, Linkname: "/etc/passwd"}},
-		"type":           {{Name: "f", Typeflag: 'Z'}},
-		"mode":           {{Name: "f", Typeflag: tar.TypeReg, Mode: 0o100644}},
+		"absolute":        {{Name: "/f", Typeflag: tar.TypeReg}},
+		"upwards":         {{Name: "../f", Typeflag: tar.TypeReg}},
+		"unclean":         {dir, {Name: "d//f", Typeflag: tar.TypeReg}},
+		"root":            {{Name: "./", Typeflag: tar.TypeDir}},
+		"twice":           {file, file},
+		"no folder":       {{Name: "d/f", Typeflag: tar.TypeReg}},
+		"through a link":  {{Name: "l", Typeflag: tar.TypeSymlink, Linkname: "/etc"}, {Name: "l/f", Typeflag: tar.TypeReg}},
+		"below a file":    {file, {Name: "f/g", Typeflag: tar.TypeReg}},
+		"dangling link":   {{Name: "h", Typeflag: tar.TypeLink, Linkname: "f"}},
+		"link outside":    {{Name: "h", Typeflag: tar.TypeLink, Linkname: "/etc/passwd"}},
+		"type":            {{Name: "f", Typeflag: 'Z'}},
+		"xattr of a link": {file, {Name: "h", Typeflag: tar.TypeLink, Linkname: "f", PAXRecords: map[string]string{xattr + "user.a": "b"}}},
+		"xattr no space":  {{Name: "f", Typeflag: tar.TypeReg, PAXRecords: map[string]string{xattr + "user": "b"}}},
+		"xattr no name":   {{Name: "f", Typeflag: tar.TypeReg, PAXRecords: map[string]string{xattr + "user.": "b"}}},
+		"xattr long name": {{Name: "f", Typeflag: tar.TypeReg, PAXRecords: map[string]string{xattr + "user." + strings.Repeat("n", 251): "b"}}},
+		"xattr large":     {{Name: "f", Typeflag: tar.TypeReg, PAXRecords: map[string]string{xattr + "user.a": strings.Repeat("v", 64<<10+1)}}},
+		"mode":            {{Name: "f", Typeflag: tar.TypeReg, Mode: 0o100644}},
 	} {
 		if err := layer.Read(bytes.NewReader(layertest.Archive(t, headers)), quiet); err == nil {
 			t.Errorf("%s: no error", name)
 		}
+	}
+}
+
+// xattr begins the PAX records of extended attributes.
+const xattr = "SCHILY.xattr."
+
+func TestXattrs(t *testing.T) {
+	headers := []tar.Header{
+		{Name: "f", Typeflag: tar.TypeReg, PAXRecords: map[string]string{
+			xattr + "user.b": "2", xattr + "user.a": "\x00\xff", xattr + "security.capability": "c", "comment": "not one"}},
+		{Name: "h", Typeflag: tar.TypeLink, Linkname: "f"},
+	}
+	var got [][]layer.Xattr
+	err := layer.Read(bytes.NewReader(layertest.Archive(t, headers)), func(e layer.Entry, _ io.Reader) error {
+		got = append(got, e.Xattrs)
+		return nil
+	})
+	want := [][]layer.Xattr{{{Name: "security.capability", Value: "c"}, {Name: "user.a", Value: "\x00\xff"}, {Name: "user.b", Value: "2"}}, nil}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 }
 
@@ -86,6 +114,7 @@ func FuzzRead(f *testing.F) {
 	f.Add(whole[:2048])
 	f.Add(whole[len(whole)-8192:])
 	f.Add(layertest.Archive(f, []tar.Header{{Name: "d/", Typeflag: tar.TypeDir}, {Name: "d/f", Typeflag: tar.TypeReg, Size: 5}}))
+	f.Add(layertest.Archive(f, []tar.Header{{Name: "f", Typeflag: tar.TypeReg, PAXRecords: map[string]string{xattr + "user.a": "b", xattr + "user.c": "d"}}}))
 	f.Fuzz(func(t *testing.T, archive []byte) {
 		seen := map[string]layer.Type{".": layer.Directory}
 		_ = layer.Read(bytes.NewReader(archive), func(e layer.Entry, content io.Reader) error {
@@ -94,6 +123,9 @@ func FuzzRead(f *testing.F) {
 			}
 			if path.IsAbs(e.Name) || path.Clean(e.Name) != e.Name || strings.HasPrefix(e.Name, "..") && path.Clean("/"+e.Name) != "/"+e.Name {
 				t.Fatalf("%q is not clean", e.Name)
+			}
+			if !slices.IsSortedFunc(e.Xattrs, func(a, b layer.Xattr) int { return strings.Compare(a.Name, b.Name) }) {
+				t.Fatalf("%q has %q", e.Name, e.Xattrs)
 			}
 			if e.Type == layer.Hardlink && seen[e.Target] != layer.File {
 				t.Fatalf("%q links to %q", e.Name, e.Target)

@@ -25,8 +25,9 @@ type unpacker struct {
 	// folders get their modes and times last, as what is put into them needs
 	// and changes them.
 	folders []layer.Entry
-	// devices and owners name what could not be made without root.
-	devices, owners []string
+	// devices and owners name what could not be made without root, and xattrs
+	// what has extended attributes that could not be set.
+	devices, owners, xattrs []string
 	// skipped are the devices that are not there.
 	skipped map[string]bool
 }
@@ -98,8 +99,9 @@ func (u *unpacker) create(e layer.Entry, content io.Reader) error {
 	return err
 }
 
-// settle sets owner, mode and time, folders' modes and times excepted. The
-// owner comes first: a change of it takes setuid away.
+// settle sets owner, extended attributes, mode and time, folders' modes and
+// times excepted. The owner comes first: a change of it takes setuid and
+// capabilities away.
 func (u *unpacker) settle(e layer.Entry) error {
 	err := u.root.Lchown(e.Name, e.UID, e.GID)
 	if err != nil && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, fs.ErrInvalid) {
@@ -107,6 +109,9 @@ func (u *unpacker) settle(e layer.Entry) error {
 	}
 	if err != nil && (e.UID != 0 || e.GID != 0) {
 		u.owners = append(u.owners, "/"+e.Name)
+	}
+	if err := u.setXattrs(e); err != nil {
+		return err
 	}
 	switch e.Type {
 	case layer.Directory:
@@ -178,6 +183,9 @@ func (u *unpacker) check(e layer.Entry, content io.Reader) error {
 		}
 		return err
 	}
+	if err := u.checkXattrs(e); err != nil {
+		return err
+	}
 	const bits = fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky
 	if info.Mode()&bits != fileMode(e.Mode) || info.IsDir() != (e.Type == layer.Directory) || !info.ModTime().Equal(e.ModTime) {
 		return fmt.Errorf("%s came out as %s of %s", e.Name, info.Mode(), info.ModTime())
@@ -217,6 +225,14 @@ func (u *unpacker) warnings(name string) sdk.Diagnostics {
 	}
 	add("Devices left out", "devices", u.devices)
 	add("Owners not set", "owners of files", u.owners)
+	if len(u.xattrs) > 0 {
+		list = append(list, sdk.Diagnostic{
+			Severity: sdk.Warning, Summary: "Extended attributes left out",
+			Detail: fmt.Sprintf("%s lacks extended attributes, which the file system doesn't take from this user: %s.", name, shorten(u.xattrs)),
+			Remedy: "Use an archive (tar), which holds them without root, or run mkmini as root, with an output folder on a file system that has them.",
+			Path:   []string{"attributes", "format"},
+		})
+	}
 	return list
 }
 

@@ -69,7 +69,7 @@ func cpioFormat(name string, c compression.Format) format {
 	return format{
 		name: name,
 		export: func(ctx context.Context, req sdk.ExportRequest, name string, _ options) (sdk.Diagnostics, error) {
-			return nil, exportCpio(ctx, req, name, c)
+			return exportCpio(ctx, req, name, c)
 		},
 		commands: func(_ string, img sdk.Image) []string { return bootInitramfs(img.Boot, c) },
 	}

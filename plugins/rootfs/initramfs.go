@@ -16,25 +16,30 @@ import (
 )
 
 // exportCpio writes the layer as an initramfs.
-func exportCpio(ctx context.Context, req sdk.ExportRequest, name string, format compression.Format) error {
+func exportCpio(ctx context.Context, req sdk.ExportRequest, name string, format compression.Format) (sdk.Diagnostics, error) {
 	img := req.Images[0]
-	return artifact.WriteFile(req.OutDir, name, func(w io.Writer) error {
+	var xattrs []string
+	err := artifact.WriteFile(req.OutDir, name, func(w io.Writer) error {
 		return compress(w, format, req.Jobs, func(w io.Writer) error {
-			return writeCpio(ctx, w, img, req.Epoch)
+			var err error
+			xattrs, err = writeCpio(ctx, w, img, req.Epoch)
+			return err
 		})
 	}, func(path string) error {
 		return decompress(ctx, path, format, func(r io.Reader) error {
 			return checkCpio(ctx, r, img, req.Epoch)
 		})
 	})
+	return withoutXattrs(name, "cpio", xattrs), err
 }
 
-// writeCpio writes the archive.
-func writeCpio(ctx context.Context, w io.Writer, img sdk.Image, epoch time.Time) error {
+// writeCpio writes the archive, and names what has extended attributes, which
+// have no place in it.
+func writeCpio(ctx context.Context, w io.Writer, img sdk.Image, epoch time.Time) (xattrs []string, err error) {
 	// The headers are small.
 	buffer := bufio.NewWriterSize(w, 64<<10)
 	archive := cpio.NewWriter(buffer)
-	err := walkInitramfs(ctx, img, epoch, func(h cpio.Header, content io.Reader) error {
+	xattrs, err = walkInitramfs(ctx, img, epoch, func(h cpio.Header, content io.Reader) error {
 		if err := archive.WriteHeader(h); err != nil {
 			return fmt.Errorf("%s: %w", h.Name, err)
 		}
@@ -44,19 +49,19 @@ func writeCpio(ctx context.Context, w io.Writer, img sdk.Image, epoch time.Time)
 		return nil
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := archive.Close(); err != nil {
-		return err
+		return nil, err
 	}
-	return buffer.Flush()
+	return xattrs, buffer.Flush()
 }
 
 // checkCpio reads an archive back and compares it with the layer, entry by
 // entry and byte by byte.
 func checkCpio(ctx context.Context, r io.Reader, img sdk.Image, epoch time.Time) error {
 	archive := cpio.NewReader(bufio.NewReaderSize(r, 64<<10))
-	err := walkInitramfs(ctx, img, epoch, func(want cpio.Header, content io.Reader) error {
+	_, err := walkInitramfs(ctx, img, epoch, func(want cpio.Header, content io.Reader) error {
 		got, err := archive.Next()
 		if err != nil {
 			return fmt.Errorf("read %s: %w", want.Name, err)

@@ -30,19 +30,22 @@ type converter struct {
 	// there is a /dev/console.
 	dev     layer.Type
 	console bool
+	// xattrs names what has extended attributes.
+	xattrs []string
 }
 
 // walkInitramfs calls visit for each entry of the layer as it is in an
 // initramfs, with its content. It reads the layer twice, as a file's number
-// of names stands before its content.
-func walkInitramfs(ctx context.Context, img sdk.Image, epoch time.Time, visit func(h cpio.Header, content io.Reader) error) error {
+// of names stands before its content. It names the entries with extended
+// attributes, which no header has.
+func walkInitramfs(ctx context.Context, img sdk.Image, epoch time.Time, visit func(h cpio.Header, content io.Reader) error) (xattrs []string, err error) {
 	c := &converter{links: make(map[string]uint32), first: make(map[string]cpio.Header)}
-	err := layer.Walk(ctx, img.Layer, "", func(e layer.Entry, _ io.Reader) error {
+	err = layer.Walk(ctx, img.Layer, "", func(e layer.Entry, _ io.Reader) error {
 		c.survey(e)
 		return nil
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	emit := func(e layer.Entry, content io.Reader) error {
 		h, err := c.header(e)
@@ -55,18 +58,21 @@ func walkInitramfs(ctx context.Context, img sdk.Image, epoch time.Time, visit fu
 		return visit(h, content)
 	}
 	if err := layer.Walk(ctx, img.Layer, img.Digest, emit); err != nil {
-		return err
+		return nil, err
 	}
 	for _, e := range c.missing(epoch) {
 		if err := emit(e, strings.NewReader("")); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return c.xattrs, nil
 }
 
 // survey notes what must be known of an entry in advance.
 func (c *converter) survey(e layer.Entry) {
+	if len(e.Xattrs) > 0 {
+		c.xattrs = append(c.xattrs, "/"+e.Name)
+	}
 	switch e.Type {
 	case layer.File:
 		c.links[e.Name] = 1

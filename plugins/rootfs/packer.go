@@ -32,6 +32,9 @@ type packing struct {
 	// epoch is the time of the root folder and of the image, and latest that
 	// of the youngest file.
 	epoch, latest time.Time
+	// xattrs says that there are extended attributes. Without any, the image
+	// needs no table for them.
+	xattrs bool
 }
 
 // tar2sqfsPackage is the Debian package of the tool that works for everybody.
@@ -68,8 +71,12 @@ func findPacker() (packer, string, error) {
 // packTar2sqfs runs the tool of squashfs-tools-ng, which takes the owner of
 // the root from its arguments.
 func packTar2sqfs(ctx context.Context, path string, p packing) (*exec.Cmd, error) {
-	cmd := sdk.Command(ctx, path, "--compressor", p.compression, "--num-jobs", strconv.Itoa(p.jobs), "--no-xattr",
-		"--defaults", fmt.Sprintf("mode=0755,uid=0,gid=0,mtime=%d", p.epoch.Unix()), "--no-skip", "--quiet", "--force", p.image)
+	args := []string{"--compressor", p.compression, "--num-jobs", strconv.Itoa(p.jobs),
+		"--defaults", fmt.Sprintf("mode=0755,uid=0,gid=0,mtime=%d", p.epoch.Unix()), "--no-skip", "--quiet", "--force"}
+	if !p.xattrs {
+		args = append(args, "--no-xattr")
+	}
+	cmd := sdk.Command(ctx, path, append(args, p.image)...)
 	cmd.Env = toolEnvironment("SOURCE_DATE_EPOCH=" + strconv.FormatInt(p.epoch.Unix(), 10))
 	return cmd, nil
 }
@@ -96,7 +103,11 @@ func packSqfstar(ctx context.Context, path string, p packing) (*exec.Cmd, error)
 	if p.latest.After(time.Now()) {
 		return nil, errors.New("sqfstar makes the same image each time only if no file is from the future")
 	}
-	cmd := sdk.Command(ctx, path, "-comp", p.compression, "-processors", strconv.Itoa(p.jobs), "-no-xattrs",
+	xattrs := "-no-xattrs"
+	if p.xattrs {
+		xattrs = "-xattrs"
+	}
+	cmd := sdk.Command(ctx, path, "-comp", p.compression, "-processors", strconv.Itoa(p.jobs), xattrs,
 		"-root-mode", "755", "-exit-on-error", "-quiet", "-no-progress", "-force", p.image)
 	// -root-time does nothing before version 4.6. This bounds all times from
 	// above, the root's with them, which is that of the run; the others stay

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/mkmini/mkmini/plugins/artifact"
@@ -23,6 +24,8 @@ type contents struct {
 	inodes uint32
 	// latest is the latest time of all.
 	latest time.Time
+	// xattrs says that there are extended attributes.
+	xattrs bool
 }
 
 // exportSquashfs has a tool make an image of the layer.
@@ -42,6 +45,7 @@ func exportSquashfs(ctx context.Context, req sdk.ExportRequest, name string, opt
 	return nil, artifact.MakeFile(req.OutDir, name, func(file *os.File) error {
 		cmd, err := with.pack(ctx, path, packing{
 			image: file.Name(), compression: method, jobs: max(1, req.Jobs), epoch: req.Epoch, latest: has.latest,
+			xattrs: has.xattrs,
 		})
 		if err != nil {
 			return err
@@ -89,6 +93,12 @@ func surveySquashfs(ctx context.Context, req sdk.ExportRequest) (contents, error
 		}
 		if e.Type != layer.Hardlink {
 			has.inodes++
+		}
+		for _, x := range e.Xattrs {
+			if space, _, _ := strings.Cut(x.Name, "."); space != "user" && space != "trusted" && space != "security" {
+				return fmt.Errorf("%q: squashfs can't hold the extended attribute %q: it has user, security and trusted ones", e.Name, x.Name)
+			}
+			has.xattrs = true
 		}
 		if e.ModTime.After(has.latest) {
 			has.latest = e.ModTime

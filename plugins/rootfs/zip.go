@@ -29,8 +29,9 @@ type zipper struct {
 	copies map[string]*io.SectionReader
 	// linked are the names that hard links refer to.
 	linked map[string]bool
-	// left names what has no place in the archive.
-	left []string
+	// left names what has no place in the archive, and xattrs what has
+	// extended attributes, which have none either.
+	left, xattrs []string
 }
 
 // exportZip writes the layer as a zip archive, with what Unix adds to it:
@@ -52,15 +53,19 @@ func exportZip(ctx context.Context, req sdk.ExportRequest, name string, _ option
 	}, func(path string) error {
 		return checkZip(ctx, path, img)
 	})
-	if err != nil || len(z.left) == 0 {
+	if err != nil {
 		return nil, err
 	}
-	return sdk.Diagnostics{{
+	warnings := withoutXattrs(name, "zip", z.xattrs)
+	if len(z.left) == 0 {
+		return warnings, nil
+	}
+	return append(warnings, sdk.Diagnostic{
 		Severity: sdk.Warning, Summary: "Devices left out",
 		Detail: fmt.Sprintf("%s lacks devices and FIFOs, for which zip archives have no place: %s.", name, shorten(z.left)),
 		Remedy: "Use another format, which holds them.",
 		Path:   []string{"attributes", "format"},
-	}}, nil
+	}), nil
 }
 
 // write writes the archive.
@@ -97,6 +102,9 @@ func (z *zipper) add(e layer.Entry, content io.Reader) error {
 	if !inZip(e) {
 		z.left = append(z.left, "/"+e.Name)
 		return nil
+	}
+	if len(e.Xattrs) > 0 {
+		z.xattrs = append(z.xattrs, "/"+e.Name)
 	}
 	header, err := zipHeader(e)
 	if err != nil {
