@@ -8,9 +8,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
 	"github.com/mkmini/mkmini/core/artifact"
+	"github.com/mkmini/mkmini/core/capability"
+	"github.com/mkmini/mkmini/core/xattr"
 )
 
 // folder makes a folder with a bit of everything, and returns its path.
@@ -62,6 +65,35 @@ func TestPlaceFolder(t *testing.T) {
 	}
 }
 
+// TestPlaceKeepsXattrs places a file and a folder with extended attributes, and
+// as root with file capabilities, which a change of owner takes away.
+func TestPlaceKeepsXattrs(t *testing.T) {
+	src := folder(t)
+	want := map[string]string{"user.test": "\x00x"}
+	if os.Geteuid() == 0 {
+		want["security.capability"] = string(capability.Set{Permitted: 1}.Encode())
+		want["trusted.test"] = "t"
+	}
+	tool := filepath.Join(src, "bin", "tool")
+	if err := xattr.Set(tool, want); err != nil {
+		t.Skipf("no extended attributes here: %v", err)
+	}
+	if err := xattr.Set(filepath.Join(src, "bin"), map[string]string{"user.test": "folder"}); err != nil {
+		t.Fatal(err)
+	}
+	dst := filepath.Join(t.TempDir(), "there")
+	if err := artifact.Place(t.Context(), src, dst); err != nil {
+		t.Fatal(err)
+	}
+	got, err := xattr.Read(filepath.Join(dst, "bin", "tool"), xattr.Own)
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	if digest(t, src) != digest(t, dst) {
+		t.Error("the copy has another digest")
+	}
+}
+
 func TestPlaceReplacesFileByFolderAndBack(t *testing.T) {
 	src := folder(t)
 	file := filepath.Join(t.TempDir(), "file")
@@ -106,6 +138,11 @@ func TestDigestSeesChanges(t *testing.T) {
 			return os.Chtimes(filepath.Join(dir, "bin", "tool"), time.Unix(315532800, 0), time.Unix(315532801, 0))
 		},
 		"more": func(dir string) error { return os.Mkdir(filepath.Join(dir, "new"), 0o755) },
+	}
+	if dir := folder(t); unix.Setxattr(dir, "user.test", nil, 0) == nil {
+		changes["xattr"] = func(dir string) error {
+			return unix.Setxattr(filepath.Join(dir, "bin", "tool"), "user.test", []byte("x"), 0)
+		}
 	}
 	if os.Geteuid() == 0 {
 		changes["owner"] = func(dir string) error { return os.Lchown(filepath.Join(dir, "bin", "link"), 1000, 0) }

@@ -9,17 +9,21 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mkmini/mkmini/core/xattr"
 )
 
 // Digest returns the SHA-256 in hexadecimal and the size in bytes of a file,
 // or of a folder. A folder's digest is that of a list of its entries, sorted
 // by path, each with type, permissions, owner, time, and digest of its
-// content, target of the link or number of the device; its size is the sum of
-// its files'.
+// content, target of the link or number of the device, and extended attributes;
+// its size is the sum of its files'.
 func Digest(path string) (digest string, size int64, err error) {
 	info, err := os.Lstat(path)
 	if err != nil {
@@ -60,8 +64,15 @@ func entryLine(root, path string) (line string, size int64, err error) {
 	case mode&fs.ModeDevice != 0:
 		content, err = device(path)
 	}
+	if err != nil {
+		return "", size, err
+	}
 	uid, gid := owner(info)
 	line = fmt.Sprintf("%q %v %d:%d %d %q", filepath.ToSlash(rel), info.Mode(), uid, gid, info.ModTime().Unix(), content)
+	attributes, err := xattr.Read(path, xattr.Own)
+	for _, name := range slices.Sorted(maps.Keys(attributes)) {
+		line += fmt.Sprintf(" %q=%q", name, attributes[name])
+	}
 	return line, size, err
 }
 

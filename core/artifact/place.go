@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/mkmini/mkmini/core/store"
+	"github.com/mkmini/mkmini/core/xattr"
 )
 
 // Place copies a file or folder from the store to dst, whose folder exists.
@@ -56,8 +57,8 @@ func swap(made, dst string) error {
 // user may with owners and devices.
 func copyTree(ctx context.Context, src, dst string) error {
 	type made struct {
-		path string
-		info fs.FileInfo
+		from, path string
+		info       fs.FileInfo
 	}
 	var dirs []made
 	err := filepath.WalkDir(src, func(p string, _ fs.DirEntry, err error) error {
@@ -74,20 +75,20 @@ func copyTree(ctx context.Context, src, dst string) error {
 		}
 		to := filepath.Join(dst, rel)
 		if info.IsDir() {
-			dirs = append(dirs, made{to, info})
+			dirs = append(dirs, made{p, to, info})
 			return os.Mkdir(to, 0o700)
 		}
 		if err := copyEntry(p, to, info); err != nil {
 			return err
 		}
-		return finish(to, info)
+		return finish(p, to, info)
 	})
 	if err != nil {
 		return err
 	}
 	// Folders last, children first: a file made in one changes its time.
 	for i := len(dirs) - 1; i >= 0; i-- {
-		if err := finish(dirs[i].path, dirs[i].info); err != nil {
+		if err := finish(dirs[i].from, dirs[i].path, dirs[i].info); err != nil {
 			return err
 		}
 	}
@@ -127,14 +128,23 @@ func copyFile(src, dst string) error {
 	return errors.Join(err, out.Close())
 }
 
-// finish gives path the owner, mode and time of info. Only root may give
-// files away; a plain user's copy is the user's own.
-func finish(path string, info fs.FileInfo) error {
+// finish gives path the owner, extended attributes, mode and time of from, of
+// which info is. Only root may give files away; a plain user's copy is the
+// user's own. A change of the owner takes file capabilities away, so it comes
+// first.
+func finish(from, path string, info fs.FileInfo) error {
 	if os.Geteuid() == 0 {
 		uid, gid := owner(info)
 		if err := os.Lchown(path, uid, gid); err != nil {
 			return err
 		}
+	}
+	attributes, err := xattr.Read(from, xattr.Own)
+	if err != nil {
+		return err
+	}
+	if err := xattr.Set(path, attributes); err != nil {
+		return err
 	}
 	if info.Mode()&fs.ModeSymlink == 0 {
 		if err := os.Chmod(path, info.Mode()); err != nil {

@@ -14,6 +14,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/spf13/cobra"
 
+	"github.com/mkmini/mkmini/core/capability"
 	"github.com/mkmini/mkmini/core/inspect"
 	"github.com/mkmini/mkmini/core/ui"
 )
@@ -195,6 +196,10 @@ func line(e *inspect.Entry) string {
 		text += "  (" + e.ELF.String() + ")"
 	}
 	for _, name := range slices.Sorted(maps.Keys(e.Xattrs)) {
+		if name == capability.Attribute {
+			text += "  [" + inspect.Quote(e.Xattr(name)) + "]"
+			continue
+		}
 		text += "  [" + inspect.Quote(name) + "]"
 	}
 	return text

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mkmini/mkmini/core/capability"
 )
 
 // packed writes a tar archive of files with these contents, and of what else
@@ -47,7 +49,8 @@ func TestInspect(t *testing.T) {
 		tar.Header{Name: "bin/s2", Typeflag: tar.TypeLink, Linkname: "bin/su"},
 		tar.Header{Name: "dev/sda", Typeflag: tar.TypeBlock, Mode: 0o660, Gid: 6, Devmajor: 8},
 		tar.Header{Name: "a\nb\x1b[1m", Typeflag: tar.TypeSymlink, Linkname: "c\xff", Mode: 0o777},
-		tar.Header{Name: "p", Typeflag: tar.TypeFifo, Mode: 0o600, PAXRecords: map[string]string{"SCHILY.xattr.user.x": "1"}},
+		tar.Header{Name: "p", Typeflag: tar.TypeFifo, Mode: 0o600, PAXRecords: map[string]string{
+			"SCHILY.xattr.user.x": "1", "SCHILY.xattr.security.capability": string(capability.Set{Permitted: 1 << 13, Effective: true}.Encode())}},
 	)
 	code, out, errs := run(t, "inspect", path)
 	want := `x.tar: tar
@@ -60,7 +63,7 @@ drwxrwxrwt 0:0                - 1980-01-01T00:00:00Z  /bin
 -rwsr-xr-x 0:0                5 1980-01-01T00:00:00Z  /bin/su  (hard link to /bin/s2)
 d????????? -                  -                    -  /dev
 brw-rw---- 0:6              8,0 1980-01-01T00:00:00Z  /dev/sda
-prw------- 0:0                - 1980-01-01T00:00:00Z  /p  [user.x]
+prw------- 0:0                - 1980-01-01T00:00:00Z  /p  [cap_net_raw=ep]  [user.x]
 
 9 entries: 2 files with 5 B (5 bytes), 3 directories, 1 symlinks, 1 hard links, 1 devices, 1 others
 `

@@ -216,6 +216,9 @@ type Entry struct {
 	Mode *uint32
 	// UID and GID are nil for the default; an overlay's hold for all in it.
 	UID, GID *int
+	// Xattrs are extended attributes by name, with their namespaces; file
+	// capabilities are among them, as "security.capability". Values are bytes.
+	Xattrs map[string]string `json:",omitempty"`
 	// Char says that a device is a character device, else a block device.
 	Char         bool
 	Major, Minor uint32

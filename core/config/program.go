@@ -3,17 +3,18 @@ package config
 import (
 	"path"
 	"regexp"
+	"slices"
 
 	"github.com/bmatcuk/doublestar/v4"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 )
 
-var programShape = shape{what: "a program block", attrs: append([]attribute{
+var programShape = shape{what: "a program block", attrs: slices.Concat([]attribute{
 	{name: "path", typ: cty.String, required: true, doc: "It is the file of the program on this machine."},
 	{name: "target", typ: cty.String},
 	{name: "sysroot", typ: cty.String},
-	{name: "libraries", typ: cty.List(cty.String)}, modeAttr}, ownerAttr...)}
+	{name: "libraries", typ: cty.List(cty.String)}, modeAttr, capabilityAttr}, ownerAttr, xattrAttrs)}
 
 // binDir is where programs go without a target.
 const binDir = "/usr/bin"

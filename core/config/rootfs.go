@@ -45,9 +45,9 @@ var entryBlocks = []nested{
 
 // entryShapes are the blocks within `rootfs`.
 var entryShapes = map[Kind]shape{
-	Directory: {what: "a directory block", attrs: append([]attribute{modeAttr}, ownerAttr...)},
-	File: {what: "a file block", attrs: append([]attribute{
-		{name: "content", typ: cty.String}, {name: "source", typ: cty.String}, modeAttr}, ownerAttr...)},
+	Directory: {what: "a directory block", attrs: slices.Concat([]attribute{modeAttr}, ownerAttr, xattrAttrs)},
+	File: {what: "a file block", attrs: slices.Concat([]attribute{
+		{name: "content", typ: cty.String}, {name: "source", typ: cty.String}, modeAttr}, ownerAttr, xattrAttrs, []attribute{capabilityAttr})},
 	Symlink: {what: "a symlink block", attrs: append([]attribute{
 		{name: "target", typ: cty.String, required: true, doc: "It is what the link points to."}}, ownerAttr...)},
 	Device: {what: "a device block", attrs: append([]attribute{
@@ -200,6 +200,7 @@ func (d *decoder) entry(block *hclsyntax.Block, vals values) Entry {
 	e := Entry{Kind: Kind(block.Type), Path: block.Labels[0], Layer: d.layers[block], Range: Range(block.DefRange())}
 	e.Mode = d.mode(vals["mode"])
 	e.UID, e.GID = d.id(vals["uid"], "uid"), d.id(vals["gid"], "gid")
+	e.Xattrs = d.xattrs(vals)
 	switch e.Kind {
 	case File:
 		d.content(&e, block, vals["content"], vals["source"])

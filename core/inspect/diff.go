@@ -167,7 +167,7 @@ func (e *Entry) device() string {
 func attributes(e *Entry) string {
 	var all []string
 	for _, name := range slices.Sorted(maps.Keys(e.Xattrs)) {
-		all = append(all, fmt.Sprintf("%s=%q", name, e.Xattrs[name]))
+		all = append(all, fmt.Sprintf("%s=%q", name, e.Xattr(name)))
 	}
 	return strings.Join(all, " ")
 }

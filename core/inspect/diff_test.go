@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"github.com/mkmini/mkmini/core/capability"
 )
 
 func TestDiff(t *testing.T) {
@@ -18,12 +20,14 @@ func TestDiff(t *testing.T) {
 		dir("d"), file("d/gone", "1"), file("d/same", "1"), file("d/f", "1"), symlink("l", "a"), file("t", ""),
 		&tar.Header{Typeflag: tar.TypeChar, Name: "n", Devmajor: 1, Devminor: 3}, file("x", ""),
 		file("h1", "1"), hardlink("h2", "h1"),
+		&tar.Header{Typeflag: tar.TypeReg, Name: "z", Mode: 0o755, PAXRecords: map[string]string{xattrRecord + "security.capability": string(capability.Set{Permitted: 1}.Encode())}},
 	))).Trees[0]
 	right := mustRead(t, put(t, "b", tarOf(t,
 		file("d/same", "1"), &tar.Header{Typeflag: tar.TypeReg, Name: "d/f", Mode: 0o4755, Uid: 5, Gid: 1 << 30, Size: 2, Uname: "12", ModTime: time.Unix(60, 0)},
 		symlink("l", "\xff"), dir("t"), file("t/new", ""), &tar.Header{Typeflag: tar.TypeChar, Name: "n", Devmajor: 1, Devminor: 5},
 		&tar.Header{Typeflag: tar.TypeReg, Name: "x", Mode: 0o644, PAXRecords: map[string]string{xattrRecord + "user.a": "\x01"}},
 		file("h1", "1"), file("h2", "1"),
+		&tar.Header{Typeflag: tar.TypeReg, Name: "z", Mode: 0o755, PAXRecords: map[string]string{xattrRecord + "security.capability": "odd"}},
 	))).Trees[0]
 	type change struct {
 		Path, Kind string
@@ -48,6 +52,7 @@ func TestDiff(t *testing.T) {
 		{"/t", Changed, []Field{{"type", "file", "directory"}}},
 		{"/t/new", Added, nil},
 		{"/x", Changed, []Field{{"xattrs", "", `user.a="\x01"`}}},
+		{"/z", Changed, []Field{{"xattrs", `security.capability="cap_chown=p"`, `security.capability="odd"`}}},
 	}
 	if diff := cmp.Diff(want, short(Diff(left, right, nil))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/mkmini/mkmini/core/capability"
 )
 
 // Type is what an entry is, by the letter that ls has for it.
@@ -152,6 +154,17 @@ func quoted(name string) string {
 		return name
 	}
 	return strconv.Quote(name)
+}
+
+// Xattr returns an extended attribute for people: file capabilities as getcap
+// has them, all else as it is.
+func (e *Entry) Xattr(name string) string {
+	if name == capability.Attribute {
+		if set, err := capability.Decode([]byte(e.Xattrs[name])); err == nil {
+			return set.String()
+		}
+	}
+	return e.Xattrs[name]
 }
 
 // Totals sum entries up. A file with several names counts once as a file, and

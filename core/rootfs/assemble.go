@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"strings"
 
 	"github.com/mkmini/mkmini/core/config"
@@ -190,7 +191,7 @@ func (t *tree) newNode(entry *config.Entry, there *node, from origin) (*node, er
 	case config.Directory:
 		n.kind, n.mode = Directory, 0o755
 		if there != nil && there.kind == Directory {
-			n.mode, n.uid, n.gid = there.mode, there.uid, there.gid
+			n.mode, n.uid, n.gid, n.xattrs = there.mode, there.uid, there.gid, there.xattrs
 		}
 	case config.Fifo:
 		n.kind, n.mode = Fifo, 0o644
@@ -226,6 +227,13 @@ func (t *tree) newNode(entry *config.Entry, there *node, from origin) (*node, er
 		n.mode = *entry.Mode
 	}
 	setOwner(n, entry)
+	if len(entry.Xattrs) > 0 {
+		// A copy: they may be those of a folder that an overlay brought.
+		all := make(map[string]string, len(n.xattrs)+len(entry.Xattrs))
+		maps.Copy(all, n.xattrs)
+		maps.Copy(all, entry.Xattrs)
+		n.xattrs = all
+	}
 	return n, nil
 }
 

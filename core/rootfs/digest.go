@@ -7,8 +7,10 @@ import (
 	"hash"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/mkmini/mkmini/core/config"
 	"github.com/mkmini/mkmini/core/linkage"
@@ -53,6 +55,7 @@ func hashEntry(ctx context.Context, h hash.Hash, entry *config.Entry) error {
 	if entry.Layer != "" {
 		fmt.Fprintf(h, "layer %q\n", entry.Layer)
 	}
+	hashXattrs(h, entry.Xattrs)
 	if entry.Account != nil {
 		fmt.Fprintf(h, "account %+q\n", *entry.Account)
 	}
@@ -83,6 +86,11 @@ func optional[T any](value *T) string {
 func hashFolder(ctx context.Context, h hash.Hash, dir string) error {
 	return walk(ctx, dir, func(rel string, info fs.FileInfo) error {
 		mode := normalMode(info.Mode())
+		xattrs, err := readXattrs(filepath.Join(dir, rel))
+		if err != nil {
+			return err
+		}
+		hashXattrs(h, xattrs)
 		switch info.Mode().Type() {
 		case fs.ModeDir:
 			fmt.Fprintf(h, "folder %q %o\n", rel, mode)
@@ -94,6 +102,13 @@ func hashFolder(ctx context.Context, h hash.Hash, dir string) error {
 		}
 		return hashContent(ctx, h, rel, mode, Content{Path: filepath.Join(dir, rel), Size: info.Size()})
 	})
+}
+
+// hashXattrs hashes extended attributes; nothing if there are none.
+func hashXattrs(h hash.Hash, xattrs map[string]string) {
+	for _, name := range slices.Sorted(maps.Keys(xattrs)) {
+		fmt.Fprintf(h, "xattr %q %q\n", name, xattrs[name])
+	}
 }
 
 // hashContent hashes a file's name, mode, size and content.

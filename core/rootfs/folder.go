@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/mkmini/mkmini/core/config"
+	"github.com/mkmini/mkmini/core/xattr"
 )
 
 // folder is a folder on disk that goes into the tree.
@@ -24,6 +25,8 @@ type folder struct {
 	// an overlay are an accident of the machine, like its owners: no checkout
 	// or copy has them.
 	keepLinks bool
+	// keepXattrs takes extended attributes along.
+	keepXattrs bool
 }
 
 // inode identifies a file on disk.
@@ -31,7 +34,7 @@ type inode struct{ dev, ino uint64 }
 
 // addOverlay puts the content of an overlay's folder into the tree.
 func addOverlay(ctx context.Context, t *tree, entry *config.Entry, at string, from origin) error {
-	f := folder{dir: entry.Source, at: at, from: from}
+	f := folder{dir: entry.Source, at: at, from: from, keepXattrs: true}
 	top := &node{kind: Directory, mode: 0o755, from: from}
 	setOwner(top, entry)
 	f.uid, f.gid = top.uid, top.gid
@@ -52,6 +55,12 @@ func addFolder(ctx context.Context, t *tree, f folder) error {
 	return walk(ctx, f.dir, func(rel string, info fs.FileInfo) error {
 		n := &node{uid: f.uid, gid: f.gid, from: f.from, mode: normalMode(info.Mode())}
 		to := path.Join(f.at, rel)
+		if f.keepXattrs {
+			var err error
+			if n.xattrs, err = readXattrs(filepath.Join(f.dir, rel)); err != nil {
+				return err
+			}
+		}
 		switch info.Mode().Type() {
 		case fs.ModeDir:
 			n.kind = Directory
@@ -75,6 +84,21 @@ func addFolder(ctx context.Context, t *tree, f folder) error {
 		_, err := t.put(to, n)
 		return err
 	})
+}
+
+// readXattrs returns the extended attributes of a file on disk that go along
+// with it.
+func readXattrs(name string) (map[string]string, error) {
+	found, err := xattr.Read(name, xattr.Portable)
+	if err != nil {
+		return nil, err
+	}
+	for attribute, value := range found {
+		if err := xattr.Check(attribute, value); err != nil {
+			return nil, fmt.Errorf("%s has an extended attribute that can't be kept: %w", name, err)
+		}
+	}
+	return found, nil
 }
 
 // putFolder puts a folder in place unless there is one, perhaps behind a

@@ -46,6 +46,9 @@ type Record struct {
 	// Layer is the number of the layer block that put it there, counted from
 	// 1; 0 for what comes from anywhere else. See Split.
 	Layer int
+	// Xattrs are extended attributes by name, with their namespaces; nil for
+	// almost all, and for hard links. It is not to be changed.
+	Xattrs map[string]string
 }
 
 // Content is what a file holds: bytes in memory, or a file on disk that is

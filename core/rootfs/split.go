@@ -91,7 +91,7 @@ func one(records []Record, layer, size int) []Record {
 				r.Target = name
 			default:
 				first[r.Target] = r.Path
-				r.Type, r.Target, r.Content = File, "", file.Content
+				r.Type, r.Target, r.Content, r.Xattrs = File, "", file.Content, file.Xattrs
 			}
 		}
 		list = append(list, r)

@@ -10,6 +10,10 @@ import (
 	"time"
 )
 
+// xattrRecord begins the PAX records of extended attributes, as GNU tar,
+// libarchive and container engines have them.
+const xattrRecord = "SCHILY.xattr."
+
 // WriteTar writes the records as a tar archive in their order: USTAR, and PAX
 // only for what USTAR can't hold. Names have no leading "./", folders have a
 // trailing slash, owners are numbers, and every time is the epoch in whole
@@ -42,6 +46,13 @@ func writeRecord(ctx context.Context, archive *tar.Writer, r *Record, epoch time
 		Uid:     r.UID,
 		Gid:     r.GID,
 		ModTime: time.Unix(epoch.Unix(), 0).UTC(),
+	}
+	// archive/tar sorts them.
+	for name, value := range r.Xattrs {
+		if header.PAXRecords == nil {
+			header.PAXRecords = make(map[string]string, len(r.Xattrs))
+		}
+		header.PAXRecords[xattrRecord+name] = value
 	}
 	switch r.Type {
 	case Directory:

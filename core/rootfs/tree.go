@@ -37,6 +37,7 @@ type node struct {
 	major, minor uint32
 	target       string
 	content      Content
+	xattrs       map[string]string
 	from         origin
 }
 
@@ -174,10 +175,10 @@ func (t *tree) records() []Record {
 		n := t.names[path]
 		r := Record{
 			Path: path, Type: n.kind, Mode: n.mode, UID: n.uid, GID: n.gid,
-			Major: n.major, Minor: n.minor, Target: n.target, Content: n.content, Layer: t.layers[path],
+			Major: n.major, Minor: n.minor, Target: n.target, Content: n.content, Xattrs: n.xattrs, Layer: t.layers[path],
 		}
 		if name, seen := first[n]; seen {
-			r.Type, r.Target, r.Content = Hardlink, name, Content{}
+			r.Type, r.Target, r.Content, r.Xattrs = Hardlink, name, Content{}, nil
 		}
 		if _, seen := first[n]; !seen {
 			first[n] = path

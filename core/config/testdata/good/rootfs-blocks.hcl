@@ -18,6 +18,13 @@ rootfs {
     sysroot   = "files"
     libraries = ["files", "/usr/lib"]
     mode      = "4755"
+    xattrs    = { "user.arch" = arch }
+
+    capabilities = "cap_net_bind_service+ep"
+  }
+  directory "/srv" {
+    xattrs        = { "user.mime_type" = "x" }
+    xattrs_base64 = { "user.binary" = "AAE=" }
   }
   remove "/usr/share/{man,doc}" {}
   group "www" { gid = 33 }
