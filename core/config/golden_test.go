@@ -37,7 +37,7 @@ func catalog() Catalog {
 	}, image...)
 	rootfs := []sdk.Attribute{{
 		Name: "format", Type: "string", Default: json.RawMessage(`"tar.gz"`), Doc: "The archive's format.",
-		OneOf: []string{"tar", "tar.gz", "tar.xz", "tar.zst", "cpio", "cpio.gz", "cpio.xz", "cpio.zst", "dir", "zip", "squashfs", "ext4", "disk", "qcow2"},
+		OneOf: []string{"tar", "tar.gz", "tar.xz", "tar.zst", "cpio", "cpio.gz", "cpio.xz", "cpio.zst", "dir", "zip", "squashfs", "erofs", "ext4", "disk", "qcow2"},
 	}, {
 		Name: "size", Type: "string", Doc: "The image's size.",
 	}, {

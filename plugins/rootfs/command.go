@@ -27,6 +27,8 @@ func listZip(string, sdk.Image) []string { return []string{"unzip -l {path}"} }
 
 func listSquashfs(string, sdk.Image) []string { return []string{"unsquashfs -lln {path}"} }
 
+func listErofs(string, sdk.Image) []string { return []string{"dump.erofs --ls --path=/ {path}"} }
+
 // bootExt4 boots an image of a file system, or lists it.
 func bootExt4(_ string, img sdk.Image) []string {
 	if img.Boot == nil {

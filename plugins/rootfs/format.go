@@ -32,6 +32,7 @@ var formats = []format{
 	{name: "dir", export: exportDir, commands: enterFolder},
 	{name: "zip", export: exportZip, commands: listZip},
 	{name: "squashfs", takes: []string{"compression"}, export: exportSquashfs, commands: listSquashfs},
+	{name: "erofs", export: exportErofs, commands: listErofs},
 	{name: "ext4", takes: []string{"size"}, export: exportExt4, commands: bootExt4},
 	{name: "disk", takes: []string{"size"}, export: exportDisk, commands: bootDisk("raw")},
 	{name: "qcow2", takes: []string{"size"}, export: exportQcow2, commands: bootDisk("qcow2")},

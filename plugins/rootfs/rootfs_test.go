@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 func request(t *testing.T, format string) sdk.ExportRequest {
 	t.Helper()
 	if format == "squashfs" {
-		layertest.Tool(t, "sqfstar", "squashfs-tools")
+		layertest.Tool(t, "tar2sqfs", tar2sqfsPackage)
 	}
 	return layertest.Request(t, layertest.Images(t)[:1], map[string]any{"format": format})
 }
