@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -129,40 +128,6 @@ func unsquashfsReads(t *testing.T, unsquashfs, path, compression string) {
 	layertest.Run(t, nil, unsquashfs, "-quiet", "-no-progress", "-d", filepath.Join(dir, "root"), path, "bin", "srv", "empty")
 	sameLinks(t, filepath.Join(dir, "root/bin/ash"), filepath.Join(dir, "root/bin/busybox"))
 	sameContent(t, filepath.Join(dir, "root/bin/ash"))
-}
-
-// The kernel sees each record.
-func TestKernelMountsSquashfs(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root to mount")
-	}
-	layertest.Tool(t, "tar2sqfs", tar2sqfsPackage)
-	path, err := export(t, map[string]any{"format": "squashfs"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	mount := exec.CommandContext(t.Context(), "mount", "-o", "ro,loop", "-t", "squashfs", path, dir)
-	if out, err := mount.CombinedOutput(); err != nil {
-		t.Skipf("mounting is not allowed here, or there is no squashfs in the kernel: %v: %s", err, out)
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(dir, 0); err != nil {
-			t.Error(err)
-		}
-	})
-	for _, h := range layertest.Headers() {
-		var got unix.Stat_t
-		if err := unix.Lstat(filepath.Join(dir, h.Name), &got); err != nil {
-			t.Fatal(err)
-		}
-		if int64(got.Mode&0o7777) != h.Mode || int(got.Uid) != h.Uid || int(got.Gid) != h.Gid ||
-			got.Mtim.Sec != layertest.Epoch.Unix() || got.Rdev != unix.Mkdev(uint32(h.Devmajor), uint32(h.Devminor)) {
-			t.Errorf("%s came out as %+v", h.Name, got)
-		}
-	}
-	sameLinks(t, filepath.Join(dir, "bin/ash"), filepath.Join(dir, "bin/busybox"))
-	sameContent(t, filepath.Join(dir, "bin/ash"))
 }
 
 // sameLinks checks that two names are of one file.
@@ -326,23 +291,6 @@ func TestDisk(t *testing.T) {
 		if out := layertest.Run(t, nil, layertest.Tool(t, "sfdisk", "fdisk"), "--verify", path); !strings.Contains(out, "No errors detected") {
 			t.Error(out)
 		}
-	})
-	t.Run("kernel", func(t *testing.T) {
-		if os.Geteuid() != 0 {
-			t.Skip("needs root to mount")
-		}
-		dir := t.TempDir()
-		mount := exec.CommandContext(t.Context(), "mount", "-o", fmt.Sprintf("ro,loop,offset=%d", gpt.Start), path, dir)
-		if out, err := mount.CombinedOutput(); err != nil {
-			t.Skipf("mounting is not allowed here: %v: %s", err, out)
-		}
-		t.Cleanup(func() {
-			if err := unix.Unmount(dir, 0); err != nil {
-				t.Error(err)
-			}
-		})
-		sameContent(t, filepath.Join(dir, "bin/ash"))
-		sameLinks(t, filepath.Join(dir, "bin/ash"), filepath.Join(dir, "bin/busybox"))
 	})
 }
 
