@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"strings"
@@ -186,7 +187,7 @@ func (r *run) rootfs(ctx context.Context, s plan.Step, dir string, _ *course) (a
 }
 
 // split writes the layers of a file system that has several.
-func (r *run) split(ctx context.Context, dir string, records []rootfs.Record, names []string) ([]part, error) {
+func (r *run) split(ctx context.Context, dir string, records iter.Seq[rootfs.Record], names []string) ([]part, error) {
 	var parts []part
 	for n, list := range rootfs.Split(records) {
 		p := part{Name: names[n], File: fmt.Sprintf("layer-%d.tar", n)}

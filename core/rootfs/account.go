@@ -72,7 +72,7 @@ func (t table) lines() string {
 // addAccounts puts the users and groups of the entries into the files that
 // hold them, after what is there, and makes the users' homes. root is always
 // among them. The files are in the last layer that had a say in them.
-func addAccounts(ctx context.Context, t *tree, entries []config.Entry, numbers map[string]int) error {
+func addAccounts(ctx context.Context, t *tree, entries []config.Entry, numbers map[string]uint16) error {
 	isAccount := func(e config.Entry) bool { return e.Account != nil }
 	if !slices.ContainsFunc(entries, isAccount) {
 		return nil
@@ -85,7 +85,7 @@ func addAccounts(ctx context.Context, t *tree, entries []config.Entry, numbers m
 		}
 	}
 	a.addRoot()
-	last := 0
+	last := uint16(0)
 	// Groups first: users name them.
 	for _, kind := range []config.Kind{config.Group, config.User} {
 		for i := range entries {
@@ -100,15 +100,15 @@ func addAccounts(ctx context.Context, t *tree, entries []config.Entry, numbers m
 			}
 		}
 	}
-	from := origin{what: "the user and group blocks"}
+	from := &origin{what: "the user and group blocks"}
 	for _, file := range a.files() {
 		text := file.table.lines()
-		n := &node{kind: File, mode: file.mode, from: from, content: Content{Data: []byte(text), Size: int64(len(text))}}
+		n := &node{kind: File, mode: file.mode, from: from, content: Content{Data: text, Size: int64(len(text))}}
 		at, err := t.resolve(file.path, false)
 		if err != nil {
 			return err
 		}
-		t.layer = max(last, t.layers[at])
+		t.layer = max(last, t.layerOf(at))
 		if _, err := t.put(file.path, n); err != nil {
 			return err
 		}
@@ -133,11 +133,11 @@ func readTable(t *tree, path string) (table, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := t.names[at]
+	n := t.get(at)
 	if n == nil || n.kind != File {
 		return nil, nil
 	}
-	f, err := n.content.open()
+	f, err := n.contentAt(at).open()
 	if err != nil {
 		return nil, plain(err)
 	}
@@ -240,10 +240,10 @@ func addHome(t *tree, e *config.Entry, uid, gid int) error {
 	if err != nil {
 		return err
 	}
-	if t.names[at] != nil || at == "" {
+	if t.get(at) != nil || at == "" {
 		return nil
 	}
-	from := origin{what: describe(e), block: &e.Range}
+	from := &origin{what: describe(e), block: &e.Range}
 	_, err = t.put(path, &node{kind: Directory, mode: 0o700, uid: uid, gid: gid, from: from})
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"maps"
 	"strings"
 
@@ -28,7 +29,8 @@ type Input struct {
 	Unchecked []string
 }
 
-// Assemble puts a file system together and returns it sorted by path. Later
+// Assemble puts a file system together and returns it sorted by path; it may be
+// gone through more than once. Later
 // layers override earlier ones: first the base layout, then busybox's install
 // tree, then the entries in order.
 //
@@ -44,15 +46,15 @@ type Input struct {
 //
 // Errors that the user can mend are of type *fault.Error. No file's content
 // is read yet, and the files must stay as they are until it was.
-func Assemble(ctx context.Context, in Input) ([]Record, error) {
-	t := &tree{names: make(map[string]*node), layers: make(map[string]int)}
+func Assemble(ctx context.Context, in Input) (iter.Seq[Record], error) {
+	t := newTree()
 	layout := presets[cmp.Or(in.Preset, DefaultPreset)]
 	if layout == nil {
 		return nil, fmt.Errorf("there is no preset %q", in.Preset)
 	}
 	addLayout(t, layout(in.Hostname))
 	if in.Tree != "" {
-		if err := addFolder(ctx, t, folder{dir: in.Tree, from: origin{what: "busybox"}, keepLinks: true}); err != nil {
+		if err := addFolder(ctx, t, folder{dir: in.Tree, from: &origin{what: "busybox"}, keepLinks: true}); err != nil {
 			return nil, fmt.Errorf("read busybox's install tree: %w", err)
 		}
 	}
@@ -132,7 +134,7 @@ func describe(entry *config.Entry) string {
 // blocks that name a path, by the path at which they landed.
 func addEntry(ctx context.Context, t *tree, entry *config.Entry, claims map[string]*fault.Range) error {
 	path := strings.TrimLeft(entry.Path, "/")
-	from := origin{what: describe(entry), block: &entry.Range, overlay: entry.Kind == config.Overlay}
+	from := &origin{what: describe(entry), block: &entry.Range, overlay: entry.Kind == config.Overlay}
 	if err := checkOwner(entry); err != nil {
 		return err
 	}
@@ -151,7 +153,7 @@ func addEntry(ctx context.Context, t *tree, entry *config.Entry, claims map[stri
 	if other := claims[at]; other != nil {
 		return clash(entry, at, other)
 	}
-	n, err := t.newNode(entry, t.names[at], from)
+	n, err := t.newNode(entry, t.get(at), from)
 	if err != nil {
 		return err
 	}
@@ -185,7 +187,7 @@ func clash(entry *config.Entry, at string, other *fault.Range) error {
 
 // newNode makes the node of an entry that is no overlay. There is what stands
 // at its path now, nil for nothing.
-func (t *tree) newNode(entry *config.Entry, there *node, from origin) (*node, error) {
+func (t *tree) newNode(entry *config.Entry, there *node, from *origin) (*node, error) {
 	n := &node{from: from}
 	switch entry.Kind {
 	case config.Directory:

@@ -87,14 +87,14 @@ func list(records []Record) string {
 func TestPresets(t *testing.T) {
 	for _, preset := range Presets() {
 		t.Run(preset, func(t *testing.T) {
-			records, err := Assemble(t.Context(), Input{Tree: busybox(t), Preset: preset, Hostname: "mini"})
+			records, err := assemble(t.Context(), Input{Tree: busybox(t), Preset: preset, Hostname: "mini"})
 			if err != nil {
 				t.Fatal(err)
 			}
 			golden(t, "preset-"+preset+".golden", list(records))
 		})
 	}
-	if _, err := Assemble(t.Context(), Input{Preset: "no"}); err == nil {
+	if _, err := assemble(t.Context(), Input{Preset: "no"}); err == nil {
 		t.Error("an unknown preset is none")
 	}
 }
@@ -129,7 +129,7 @@ func golden(t *testing.T, name, got string) {
 }
 
 func TestDefaultLayout(t *testing.T) {
-	records, err := Assemble(t.Context(), Input{Tree: busybox(t)})
+	records, err := assemble(t.Context(), Input{Tree: busybox(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func TestEntries(t *testing.T) {
 	over := write(t, t.TempDir(), map[string]string{
 		"etc/hosts": "127.0.0.1 localhost\n", "lib/firmware/a": "a", "bin/sh": "->/bin/busybox", "tmp/": "",
 	})
-	records, err := Assemble(t.Context(), Input{Tree: busybox(t), Entries: []config.Entry{
+	records, err := assemble(t.Context(), Input{Tree: busybox(t), Entries: []config.Entry{
 		{Kind: config.Directory, Path: "/srv", Mode: ptr(uint32(0o2750)), UID: ptr(33), GID: ptr(34)},
 		{Kind: config.Directory, Path: "/tmp", GID: ptr(7)},
 		{Kind: config.File, Path: "/lib/modules/list", Content: "none\n", UID: ptr(3000000000)},
@@ -215,7 +215,7 @@ func TestEntryErrors(t *testing.T) {
 			for i := range test.entries {
 				test.entries[i] = at(i+1, test.entries[i])
 			}
-			_, err := Assemble(t.Context(), Input{Entries: test.entries})
+			_, err := assemble(t.Context(), Input{Entries: test.entries})
 			fe, ok := errors.AsType[*fault.Error](err)
 			if !ok {
 				t.Fatalf("got %v, want a *fault.Error", err)
@@ -243,7 +243,7 @@ func TestHardLinksOfBusybox(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	records, err := Assemble(t.Context(), Input{Tree: dir, Entries: []config.Entry{
+	records, err := assemble(t.Context(), Input{Tree: dir, Entries: []config.Entry{
 		{Kind: config.File, Path: "/bin/ash", Content: "other"},
 	}})
 	if err != nil {
@@ -255,7 +255,7 @@ func TestHardLinksOfBusybox(t *testing.T) {
 	if r := find(t, records, "bin/zcat"); r.Type != Hardlink || r.Target != "bin/busybox" {
 		t.Errorf("the second name is %+v, want a hard link", r)
 	}
-	records, err = Assemble(t.Context(), Input{Entries: []config.Entry{{Kind: config.Overlay, Path: "/", Source: dir}}})
+	records, err = assemble(t.Context(), Input{Entries: []config.Entry{{Kind: config.Overlay, Path: "/", Source: dir}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,7 +277,7 @@ func TestModesOfTheCheckoutHaveNoSay(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		records, err := Assemble(t.Context(), Input{Entries: []config.Entry{{Kind: config.Overlay, Path: "/srv", Source: dir}}})
+		records, err := assemble(t.Context(), Input{Entries: []config.Entry{{Kind: config.Overlay, Path: "/srv", Source: dir}}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -18,7 +18,7 @@ import (
 type folder struct {
 	// dir is its absolute path, and at where it goes; "" for the root.
 	dir, at string
-	from    origin
+	from    *origin
 	// uid and gid are the owner of all in it.
 	uid, gid int
 	// keepLinks keeps hard links, as busybox may be installed with. Those of
@@ -33,7 +33,7 @@ type folder struct {
 type inode struct{ dev, ino uint64 }
 
 // addOverlay puts the content of an overlay's folder into the tree.
-func addOverlay(ctx context.Context, t *tree, entry *config.Entry, at string, from origin) error {
+func addOverlay(ctx context.Context, t *tree, entry *config.Entry, at string, from *origin) error {
 	f := folder{dir: entry.Source, at: at, from: from, keepXattrs: true}
 	top := &node{kind: Directory, mode: 0o755, from: from}
 	setOwner(top, entry)
@@ -52,8 +52,12 @@ func addOverlay(ctx context.Context, t *tree, entry *config.Entry, at string, fr
 // folders are kept. A folder that is there already keeps mode and owner.
 func addFolder(ctx context.Context, t *tree, f folder) error {
 	links := make(map[inode]*node)
+	from := *f.from
+	if !f.keepLinks {
+		from.dir, from.at = f.dir, f.at
+	}
 	return walk(ctx, f.dir, func(rel string, info fs.FileInfo) error {
-		n := &node{uid: f.uid, gid: f.gid, from: f.from, mode: normalMode(info.Mode())}
+		n := &node{uid: f.uid, gid: f.gid, from: &from, mode: normalMode(info.Mode())}
 		to := path.Join(f.at, rel)
 		if f.keepXattrs {
 			var err error
@@ -72,7 +76,7 @@ func addFolder(ctx context.Context, t *tree, f folder) error {
 			}
 			n.kind, n.target = Symlink, target
 		default:
-			n.kind, n.content = File, Content{Path: filepath.Join(f.dir, rel), Size: info.Size()}
+			n.kind, n.content = File, Content{Size: info.Size()}
 			if stat, ok := info.Sys().(*syscall.Stat_t); ok && f.keepLinks && stat.Nlink > 1 {
 				key := inode{uint64(stat.Dev), stat.Ino}
 				if first := links[key]; first != nil {
@@ -81,7 +85,10 @@ func addFolder(ctx context.Context, t *tree, f folder) error {
 				links[key] = n
 			}
 		}
-		_, err := t.put(to, n)
+		at, err := t.put(to, n)
+		if n.kind == File && (f.keepLinks || at != to) {
+			n.content.Path = filepath.Join(f.dir, rel)
+		}
 		return err
 	})
 }
@@ -108,10 +115,10 @@ func putFolder(t *tree, at string, n *node) error {
 	if err != nil {
 		return err
 	}
-	if there := t.names[behind]; behind == "" || there != nil && there.kind == Directory {
+	if there := t.get(behind); behind == "" || there != nil && there.kind == Directory {
 		return nil
 	}
-	if t.names[behind] == nil {
+	if t.get(behind) == nil {
 		at = behind
 	}
 	_, err = t.put(at, n)
@@ -203,7 +210,7 @@ func kindName(kind fs.FileMode) string {
 // is stated: that of its source, made normal, or 0644.
 func fileContent(entry *config.Entry) (Content, uint32, error) {
 	if entry.Source == "" {
-		return Content{Data: []byte(entry.Content), Size: int64(len(entry.Content))}, 0o644, nil
+		return Content{Data: entry.Content, Size: int64(len(entry.Content))}, 0o644, nil
 	}
 	info, err := os.Stat(entry.Source)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"path/filepath"
 	"time"
@@ -14,7 +15,7 @@ import (
 // WriteLayer writes the records as the tar archive path, under a temporary
 // name that it renames at the end, and returns the archive's "sha256:…" and
 // its length in bytes. On an error nothing is left.
-func WriteLayer(ctx context.Context, path string, records []Record, epoch time.Time) (digest string, size int64, err error) {
+func WriteLayer(ctx context.Context, path string, records iter.Seq[Record], epoch time.Time) (digest string, size int64, err error) {
 	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return "", 0, fmt.Errorf("make layer: %w", err)

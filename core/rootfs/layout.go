@@ -4,7 +4,6 @@ import (
 	"embed"
 	"io/fs"
 	"maps"
-	"path"
 	"slices"
 )
 
@@ -97,20 +96,17 @@ const layoutName = "the base layout"
 
 // addLayout puts a layout into the tree.
 func addLayout(t *tree, items []layoutItem) {
-	from := origin{what: layoutName}
+	from := &origin{what: layoutName}
 	for _, item := range items {
 		n := &node{kind: Directory, mode: item.mode, from: from}
 		switch {
 		case item.link != "":
 			n.kind, n.mode, n.target = Symlink, 0o777, item.link
 		case item.content != "":
-			n.kind, n.content = File, Content{Data: []byte(item.content), Size: int64(len(item.content))}
+			n.kind, n.content = File, Content{Data: item.content, Size: int64(len(item.content))}
 		}
-		for dir := path.Dir(item.path); dir != "."; dir = path.Dir(dir) {
-			if t.names[dir] == nil {
-				t.names[dir] = &node{kind: Directory, mode: 0o755, from: from}
-			}
-		}
-		t.names[item.path] = n
+		// Layouts are at one with themselves.
+		_ = t.makeParents(item.path, from)
+		t.set(item.path, n)
 	}
 }

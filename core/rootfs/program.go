@@ -58,7 +58,7 @@ func readBinary(name string) (*linkage.Binary, error) {
 // addLibraries puts what a program needs to where its loader looks for it.
 // What is there already, be it another program's, must be the same file or
 // comes from the configuration, which knows better.
-func addLibraries(t *tree, entry *config.Entry, from origin) error {
+func addLibraries(t *tree, entry *config.Entry, from *origin) error {
 	list, err := libraries(entry)
 	if err != nil {
 		return err
@@ -69,7 +69,7 @@ func addLibraries(t *tree, entry *config.Entry, from origin) error {
 		if err != nil {
 			return err
 		}
-		if there := t.names[at]; there != nil && there.kind == File {
+		if there := t.get(at); there != nil && there.kind == File {
 			if other := there.from.library; other != "" && other != l.Path && !sameFile(other, l.Path) {
 				return fmt.Errorf("%s needs %s as %s, but %s brought %s there", from.what, l.Path, l.At, there.from.what, other)
 			}
@@ -79,9 +79,9 @@ func addLibraries(t *tree, entry *config.Entry, from origin) error {
 		if err != nil {
 			return plain(err)
 		}
-		origin := from
+		origin := *from
 		origin.library = l.Path
-		n := &node{kind: File, mode: 0o755, from: origin, content: Content{Path: l.Path, Size: info.Size()}}
+		n := &node{kind: File, mode: 0o755, from: &origin, content: Content{Path: l.Path, Size: info.Size()}}
 		if _, err := t.put(at, n); err != nil {
 			return err
 		}
@@ -105,12 +105,13 @@ func (t *tree) linked(entry *config.Entry) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch n := t.names[at]; {
+	switch n := t.get(at); {
 	case n == nil:
 		return nil, fmt.Errorf("there is nothing at %s", entry.Target)
 	case n.kind != File:
 		return nil, fmt.Errorf("%s is a %s, and only a file can have another name", entry.Target, n.kind)
 	default:
+		n.content = n.contentAt(at) // which the other name doesn't tell
 		return n, nil
 	}
 }

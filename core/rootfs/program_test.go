@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +21,7 @@ import (
 func TestProgramRuns(t *testing.T) {
 	bash := testenv.Tool(t, "bash", "bash")
 	unshare := testenv.Tool(t, "unshare", "util-linux")
-	records, err := Assemble(t.Context(), Input{Tree: busybox(t), Entries: []config.Entry{
+	records, err := assemble(t.Context(), Input{Tree: busybox(t), Entries: []config.Entry{
 		{Kind: config.Program, Path: "/usr/bin/bash", Source: bash},
 		{Kind: config.Program, Path: "/opt/bash2", Source: bash}, // with the same libraries
 	}})
@@ -32,7 +33,7 @@ func TestProgramRuns(t *testing.T) {
 	}
 	dir := t.TempDir()
 	layer := filepath.Join(dir, "layer.tar")
-	if _, _, err := WriteLayer(t.Context(), layer, records, time.Unix(315532800, 0)); err != nil {
+	if _, _, err := WriteLayer(t.Context(), layer, slices.Values(records), time.Unix(315532800, 0)); err != nil {
 		t.Fatal(err)
 	}
 	root := filepath.Join(dir, "root")
@@ -94,7 +95,7 @@ func TestUnstartable(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			entry := at(7, tt.entry)
-			_, err := Assemble(t.Context(), Input{Tree: busybox(t), Entries: []config.Entry{entry}, Unchecked: tt.unchecked})
+			_, err := assemble(t.Context(), Input{Tree: busybox(t), Entries: []config.Entry{entry}, Unchecked: tt.unchecked})
 			f, ok := errors.AsType[*fault.Error](err)
 			switch {
 			case tt.want == "" && err != nil:
@@ -121,12 +122,12 @@ func TestOtherMachine(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, err = Assemble(t.Context(), Input{Tree: tree, Unchecked: []string{"/bin/busybox"}})
+	_, err = assemble(t.Context(), Input{Tree: tree, Unchecked: []string{"/bin/busybox"}})
 	if err == nil || !strings.Contains(err.Error(), "is for another machine") {
 		t.Errorf("got %v", err)
 	}
 	// Without a sysroot nobody knows where its libraries are.
-	_, err = Assemble(t.Context(), Input{Entries: []config.Entry{{Kind: config.Program, Path: "/x", Source: filepath.Join(tree, "bin/other")}}})
+	_, err = assemble(t.Context(), Input{Entries: []config.Entry{{Kind: config.Program, Path: "/x", Source: filepath.Join(tree, "bin/other")}}})
 	if err == nil || !strings.Contains(err.Error(), "no sysroot says where") {
 		t.Errorf("got %v", err)
 	}
@@ -135,7 +136,7 @@ func TestOtherMachine(t *testing.T) {
 // TestNoShellNoInit leaves the script /init out of a system without a shell.
 func TestNoShellNoInit(t *testing.T) {
 	tree := write(t, t.TempDir(), map[string]string{"bin/busybox": "busybox", "bin/ls": "->busybox"})
-	records, err := Assemble(t.Context(), Input{Tree: tree})
+	records, err := assemble(t.Context(), Input{Tree: tree})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +153,7 @@ func TestFurtherEntries(t *testing.T) {
 		"etc/passwd": "daemon:x:1:1:daemon:/usr/sbin:/bin/false\n", "etc/group": "daemon:x:1:\naudio:x:29:daemon\n",
 		"usr/share/man/man1/a.1": "a", "usr/share/man/de/man1/a.1": "a", "usr/share/doc/a": "a",
 	})
-	records, err := Assemble(t.Context(), Input{Tree: busybox(t), Entries: []config.Entry{
+	records, err := assemble(t.Context(), Input{Tree: busybox(t), Entries: []config.Entry{
 		{Kind: config.Hardlink, Path: "/bin/also", Target: "/bin/later"}, // made below
 		{Kind: config.Overlay, Path: "/", Source: over},
 		{Kind: config.Remove, Path: "/usr/share/{man,doc}/**"},
@@ -199,7 +200,7 @@ func TestFurtherMistakes(t *testing.T) {
 			for i := range tt.entries {
 				tt.entries[i] = at(3, tt.entries[i])
 			}
-			_, err := Assemble(t.Context(), Input{Entries: tt.entries})
+			_, err := assemble(t.Context(), Input{Entries: tt.entries})
 			f, ok := errors.AsType[*fault.Error](err)
 			if !ok || !strings.Contains(strings.ToLower(f.Detail), strings.ToLower(tt.want)) || f.Remedy == "" || f.Range == nil {
 				t.Errorf("got %v, want %q", err, tt.want)
@@ -211,7 +212,7 @@ func TestFurtherMistakes(t *testing.T) {
 // TestAccountsSatisfyTheirTools has pwck and grpck read the files.
 func TestAccountsSatisfyTheirTools(t *testing.T) {
 	pwck := testenv.Tool(t, "pwck", "passwd")
-	records, err := Assemble(t.Context(), Input{Entries: []config.Entry{
+	records, err := assemble(t.Context(), Input{Entries: []config.Entry{
 		{Kind: config.User, Account: &config.Account{Name: "web", Home: "/home/web", Shell: "/bin/sh", Password: "*"}},
 	}})
 	if err != nil {
@@ -219,7 +220,7 @@ func TestAccountsSatisfyTheirTools(t *testing.T) {
 	}
 	dir := t.TempDir()
 	for _, name := range []string{"passwd", "shadow"} {
-		if err := os.WriteFile(filepath.Join(dir, name), find(t, records, "etc/"+name).Content.Data, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(find(t, records, "etc/"+name).Content.Data), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -5,26 +5,35 @@
 package rootfs
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"syscall"
 )
 
 // Type is the type of a record.
-type Type string
+type Type uint8
 
 // The types of records.
 const (
-	Directory   Type = "directory"
-	File        Type = "file"
-	Symlink     Type = "symlink"
-	Hardlink    Type = "hardlink"
-	CharDevice  Type = "char"
-	BlockDevice Type = "block"
-	Fifo        Type = "fifo"
+	Directory Type = iota + 1
+	File
+	Symlink
+	Hardlink
+	CharDevice
+	BlockDevice
+	Fifo
 )
+
+// String returns the type's name: "directory", "file", "symlink" and so on.
+func (t Type) String() string {
+	names := [...]string{"", "directory", "file", "symlink", "hardlink", "char", "block", "fifo"}
+	if int(t) < len(names) {
+		return names[t]
+	}
+	return fmt.Sprintf("type %d", uint8(t))
+}
 
 // Record is one name in a file system.
 type Record struct {
@@ -55,7 +64,7 @@ type Record struct {
 // read only when it is needed.
 type Content struct {
 	// Data is the content if Path is empty.
-	Data []byte
+	Data string
 	// Path is the absolute path of the file on disk.
 	Path string
 	// Size is the length in bytes.
@@ -70,7 +79,7 @@ type opened interface {
 }
 
 // inMemory is content that is in memory.
-type inMemory struct{ *bytes.Reader }
+type inMemory struct{ *strings.Reader }
 
 func (inMemory) Close() error { return nil }
 
@@ -78,7 +87,7 @@ func (inMemory) Close() error { return nil }
 // file any more, such as a symlink that took its place, is an error.
 func (c Content) open() (opened, error) {
 	if c.Path == "" {
-		return inMemory{bytes.NewReader(c.Data)}, nil
+		return inMemory{strings.NewReader(c.Data)}, nil
 	}
 	file, err := os.OpenFile(c.Path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {

@@ -2,7 +2,6 @@ package rootfs
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
 )
@@ -12,32 +11,20 @@ import (
 // a typing mistake would leave in the system what isn't wanted there.
 func (t *tree) remove(pattern string) error {
 	var gone []string
-	for path := range t.names {
+	t.each(func(path string, _ *node) bool {
 		if doublestar.MatchUnvalidated(pattern, path) {
 			gone = append(gone, path)
 		}
-	}
+		return true
+	})
 	if len(gone) == 0 {
 		return fmt.Errorf("nothing fits /%s", pattern)
 	}
-	doomed := make(map[string]bool, len(gone))
 	for _, path := range gone {
-		doomed[path] = true
-	}
-	for path := range t.names {
-		if doomed[path] || below(path, doomed) {
-			delete(t.names, path)
+		// What it is in may be gone already.
+		if folder, base := t.folder(path); folder != nil {
+			delete(folder.names, base)
 		}
 	}
 	return nil
-}
-
-// below says whether one of the folders above a path is in the set.
-func below(path string, set map[string]bool) bool {
-	for i := strings.LastIndexByte(path, '/'); i > 0; i = strings.LastIndexByte(path[:i], '/') {
-		if set[path[:i]] {
-			return true
-		}
-	}
-	return false
 }

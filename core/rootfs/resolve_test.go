@@ -15,11 +15,10 @@ func FuzzResolve(f *testing.F) {
 	f.Add("a", "a", "a")
 	f.Add("a/../b", "b/./c", "//")
 	f.Fuzz(func(t *testing.T, path, first, second string) {
-		tr := &tree{names: map[string]*node{
-			"a":   {kind: Symlink, target: first},
-			"b":   {kind: Directory},
-			"b/c": {kind: Symlink, target: second},
-		}}
+		tr := newTree()
+		tr.set("a", &node{kind: Symlink, target: first})
+		tr.set("b", &node{kind: Directory})
+		tr.set("b/c", &node{kind: Symlink, target: second})
 		for _, whole := range []bool{false, true} {
 			at, err := tr.resolve(path, whole)
 			if err != nil {
@@ -29,11 +28,11 @@ func FuzzResolve(f *testing.F) {
 				t.Fatalf("%q is %q, which is not clean", path, at)
 			}
 			for i := range at {
-				if n := tr.names[at[:i]]; at[i] == '/' && n != nil && n.kind == Symlink {
+				if n := tr.get(at[:i]); at[i] == '/' && n != nil && n.kind == Symlink {
 					t.Fatalf("%q is %q, which goes through the symlink %q", path, at, at[:i])
 				}
 			}
-			if n := tr.names[at]; whole && n != nil && n.kind == Symlink {
+			if n := tr.get(at); whole && n != nil && n.kind == Symlink {
 				t.Fatalf("%q is the symlink %q", path, at)
 			}
 		}
@@ -44,8 +43,8 @@ func TestResolveAsTheKernel(t *testing.T) {
 	dir := write(t, t.TempDir(), map[string]string{
 		"usr/lib/x": "1", "lib": "->usr/lib", "usr/up": "->..", "deep/a/b": "->../../lib", "self": "->.",
 	})
-	tr := &tree{names: make(map[string]*node)}
-	if err := addFolder(t.Context(), tr, folder{dir: dir}); err != nil {
+	tr := newTree()
+	if err := addFolder(t.Context(), tr, folder{dir: dir, from: &origin{}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range []string{"lib/x", "usr/up/lib/x", "deep/a/b/x", "self/self/lib/x", "usr/up/usr/up/usr/lib/x"} {

@@ -1,8 +1,8 @@
 package rootfs
 
 import (
-	"cmp"
 	"iter"
+	"maps"
 	"path"
 	"slices"
 
@@ -10,11 +10,11 @@ import (
 )
 
 // layerNumbers counts the layers of entries from 1, in the order written.
-func layerNumbers(entries []config.Entry) map[string]int {
-	numbers := make(map[string]int)
+func layerNumbers(entries []config.Entry) map[string]uint16 {
+	numbers := make(map[string]uint16)
 	for i := range entries {
 		if name := entries[i].Layer; name != "" && numbers[name] == 0 {
-			numbers[name] = len(numbers) + 1
+			numbers[name] = uint16(len(numbers) + 1)
 		}
 	}
 	return numbers
@@ -26,7 +26,7 @@ func Layers(entries []config.Entry) []string {
 	names := []string{config.BaseLayer}
 	numbers := layerNumbers(entries)
 	for i := range entries {
-		if name := entries[i].Layer; numbers[name] == len(names) {
+		if name := entries[i].Layer; int(numbers[name]) == len(names) {
 			names = append(names, name)
 		}
 	}
@@ -43,64 +43,64 @@ func Layers(entries []config.Entry) []string {
 // each other in any way. Of a file with several names, each layer with some of
 // them holds the file and hard links to it: not all engines find the file of a
 // hard link in another layer.
-func Split(records []Record) iter.Seq2[int, []Record] {
-	count := make(map[int]int)
-	for i := range records {
-		count[records[i].Layer]++
+func Split(records iter.Seq[Record]) iter.Seq2[int, iter.Seq[Record]] {
+	count := make(map[int]bool)
+	for r := range records {
+		count[r.Layer] = true
 	}
-	numbers := make([]int, 0, len(count))
-	for n := range count {
-		numbers = append(numbers, n)
-	}
-	slices.Sort(numbers)
+	numbers := slices.Sorted(maps.Keys(count))
 	if len(numbers) < 2 {
 		numbers = nil
 	}
-	return func(yield func(int, []Record) bool) {
+	return func(yield func(int, iter.Seq[Record]) bool) {
 		for _, n := range numbers {
-			if !yield(n, one(records, n, count[n])) {
+			if !yield(n, one(records, n)) {
 				return
 			}
 		}
 	}
 }
 
-// one returns the records of one layer, of which it has size of its own.
-func one(records []Record, layer, size int) []Record {
+// one returns the records of one layer.
+func one(records iter.Seq[Record], layer int) iter.Seq[Record] {
 	above := make(map[string]bool)
-	for i := range records {
-		if records[i].Layer != layer {
+	files := make(map[string]Record) // those that hard links of the layer name
+	for r := range records {
+		if r.Layer != layer {
 			continue
 		}
-		for dir := path.Dir(records[i].Path); dir != "." && !above[dir]; dir = path.Dir(dir) {
+		for dir := path.Dir(r.Path); dir != "." && !above[dir]; dir = path.Dir(dir) {
 			above[dir] = true
 		}
-	}
-	list := make([]Record, 0, size+len(above))
-	first := make(map[string]string) // names of files of other layers, by those there
-	for i := range records {
-		r := records[i]
-		if r.Layer != layer && !(r.Type == Directory && above[r.Path]) {
-			continue
-		}
 		if r.Type == Hardlink {
-			file := recordAt(records, r.Target)
-			switch name, ok := first[r.Target]; {
-			case file.Layer == layer:
-			case ok:
-				r.Target = name
-			default:
-				first[r.Target] = r.Path
-				r.Type, r.Target, r.Content, r.Xattrs = File, "", file.Content, file.Xattrs
+			files[r.Target] = Record{}
+		}
+	}
+	for r := range records {
+		if _, named := files[r.Path]; named {
+			files[r.Path] = r
+		}
+	}
+	return func(yield func(Record) bool) {
+		first := make(map[string]string) // names of files of other layers, by those there
+		for r := range records {
+			if r.Layer != layer && !(r.Type == Directory && above[r.Path]) {
+				continue
+			}
+			if r.Type == Hardlink {
+				file := files[r.Target]
+				switch name, ok := first[r.Target]; {
+				case file.Layer == layer:
+				case ok:
+					r.Target = name
+				default:
+					first[r.Target] = r.Path
+					r.Type, r.Target, r.Content, r.Xattrs = File, "", file.Content, file.Xattrs
+				}
+			}
+			if !yield(r) {
+				return
 			}
 		}
-		list = append(list, r)
 	}
-	return list
-}
-
-// recordAt returns the record of a path that is there.
-func recordAt(records []Record, name string) *Record {
-	i, _ := slices.BinarySearchFunc(records, name, func(r Record, name string) int { return cmp.Compare(r.Path, name) })
-	return &records[i]
 }

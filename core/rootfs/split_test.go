@@ -26,13 +26,13 @@ func in(layer string, entries ...config.Entry) []config.Entry {
 func split(t *testing.T, entries ...[]config.Entry) ([]Record, map[string][]Record) {
 	t.Helper()
 	list := slices.Concat(entries...)
-	records, err := Assemble(t.Context(), Input{Preset: "minimal", Entries: list})
+	records, err := assemble(t.Context(), Input{Preset: "minimal", Entries: list})
 	if err != nil {
 		t.Fatal(err)
 	}
 	names, layers := Layers(list), map[string][]Record{}
-	for n, l := range Split(records) {
-		layers[names[n]] = l
+	for n, l := range Split(slices.Values(records)) {
+		layers[names[n]] = slices.Collect(l)
 	}
 	return records, layers
 }
@@ -99,7 +99,7 @@ func TestSplitHardlinks(t *testing.T) {
 	for layer, l := range layers {
 		for _, r := range l {
 			if r.Type != Directory {
-				got[layer] = append(got[layer], name{r.Path, r.Type, r.Target, string(r.Content.Data)})
+				got[layer] = append(got[layer], name{r.Path, r.Type, r.Target, r.Content.Data})
 			}
 		}
 	}
@@ -145,17 +145,17 @@ func TestLayersMakeTheWhole(t *testing.T) {
 			if entry.Kind == config.Directory {
 				entry.Mode = ptr(uint32(rapid.IntRange(0, 0o7777).Draw(rt, "mode")))
 			}
-			if _, err := Assemble(t.Context(), Input{Entries: append(slices.Clone(entries), entry)}); err == nil {
+			if _, err := assemble(t.Context(), Input{Entries: append(slices.Clone(entries), entry)}); err == nil {
 				entries = append(entries, entry)
 			}
 		}
-		whole, err := Assemble(t.Context(), Input{Entries: entries})
+		whole, err := assemble(t.Context(), Input{Entries: entries})
 		if err != nil {
 			rt.Fatal(err)
 		}
 		var layers [][]Record
-		for _, l := range Split(whole) {
-			layers = append(layers, l)
+		for _, l := range Split(slices.Values(whole)) {
+			layers = append(layers, slices.Collect(l))
 		}
 		if len(layers) == 0 {
 			layers = append(layers, whole)
@@ -175,7 +175,7 @@ func stacked(rt *rapid.T, t *testing.T, layers [][]Record) map[string]Record {
 	all := map[string]Record{}
 	for _, l := range layers {
 		var archive bytes.Buffer
-		if err := WriteTar(t.Context(), &archive, l, epoch); err != nil {
+		if err := WriteTar(t.Context(), &archive, slices.Values(l), epoch); err != nil {
 			rt.Fatal(err)
 		}
 		read, err := readTar(&archive)
@@ -222,7 +222,7 @@ func plainNames(t *testing.T, records []Record) map[string]Record {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r.Content = Content{Data: data, Size: int64(len(data))}
+			r.Content = Content{Data: string(data), Size: int64(len(data))}
 		}
 		r.Layer = 0
 		all[r.Path] = r

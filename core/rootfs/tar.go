@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"time"
 )
 
@@ -18,15 +19,15 @@ const xattrRecord = "SCHILY.xattr."
 // only for what USTAR can't hold. Names have no leading "./", folders have a
 // trailing slash, owners are numbers, and every time is the epoch in whole
 // seconds. The same records and contents give the same bytes.
-func WriteTar(ctx context.Context, w io.Writer, records []Record, epoch time.Time) error {
+func WriteTar(ctx context.Context, w io.Writer, records iter.Seq[Record], epoch time.Time) error {
 	buffer := bufio.NewWriterSize(w, 1<<20)
 	archive := tar.NewWriter(buffer)
-	for i := range records {
+	for r := range records {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := writeRecord(ctx, archive, &records[i], epoch); err != nil {
-			return fmt.Errorf("write /%s: %w", records[i].Path, err)
+		if err := writeRecord(ctx, archive, &r, epoch); err != nil {
+			return fmt.Errorf("write /%s: %w", r.Path, err)
 		}
 	}
 	if err := archive.Close(); err != nil {

@@ -2,6 +2,9 @@ package rootfs
 
 import (
 	"fmt"
+	"iter"
+	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -26,38 +29,135 @@ type origin struct {
 	// library is the absolute path of the file on disk, if it is there
 	// because a program needs it.
 	library string
+	// dir is the absolute path of the folder that nodes come from, and at
+	// where it went; "" for the root. See contentAt.
+	dir, at string
 }
 
 // node is one file, folder, link or device. Names that share a node are hard
-// links of each other.
+// links of each other. There may be a million: its size counts.
 type node struct {
-	kind         Type
+	kind Type
+	// named says that it has a name, and shared that it may have more.
+	named, shared bool
+	// layer is the number of the layer of its first name.
+	layer        uint16
 	mode         uint32
 	uid, gid     int
 	major, minor uint32
 	target       string
 	content      Content
 	xattrs       map[string]string
-	from         origin
+	from         *origin
+	// names are what a folder holds.
+	names map[string]*node
 }
 
-// tree is a file system in the making, by path without a leading slash. The
+// contentAt returns the content of a file that has the name at. The path of
+// what comes from a folder isn't kept, as the name says it.
+func (n *node) contentAt(at string) Content {
+	c := n.content
+	if n.kind == File && c.Path == "" && n.from != nil && n.from.dir != "" {
+		c.Path = filepath.Join(n.from.dir, strings.TrimPrefix(at, n.from.at))
+	}
+	return c
+}
+
+// tree is a file system in the making. Paths have no leading slash, and the
 // root itself has no name.
 type tree struct {
-	names map[string]*node
+	root node
 	// layer is the number of the layer that is being put in, and layers those
-	// of names, but for 0. A name has one, and not a node: hard links of one
-	// file may be in several.
-	layer  int
-	layers map[string]int
+	// of names that share a node: hard links of one file may be in several.
+	layer  uint16
+	layers map[string]uint16
 }
 
-// set gives a name to a node.
-func (t *tree) set(at string, n *node) {
-	t.names[at] = n
-	if t.layer != 0 || t.layers[at] != 0 {
-		t.layers[at] = t.layer
+func newTree() *tree {
+	return &tree{root: node{kind: Directory, names: make(map[string]*node)}, layers: make(map[string]uint16)}
+}
+
+// get returns what is at a path, nil if nothing is. It follows no symlinks.
+func (t *tree) get(at string) *node {
+	folder, base := t.folder(at)
+	if folder == nil {
+		return nil
 	}
+	return folder.names[base]
+}
+
+// folder returns the folder that a path is in, nil if there is none, and the
+// last part of the path.
+func (t *tree) folder(at string) (*node, string) {
+	n := &t.root
+	for {
+		part, rest, more := strings.Cut(at, "/")
+		if !more {
+			return n, part
+		}
+		if n = n.names[part]; n == nil {
+			return nil, ""
+		}
+		at = rest
+	}
+}
+
+// set gives a name to a node. The folder that it is in is there. A folder in
+// the place of another one keeps what that one holds.
+func (t *tree) set(at string, n *node) {
+	folder, base := t.folder(at)
+	if old := folder.names[base]; n.kind == Directory && old != nil {
+		n.names = old.names
+	}
+	if n.kind == Directory && n.names == nil {
+		n.names = make(map[string]*node)
+	}
+	folder.names[base] = n
+	delete(t.layers, at)
+	if n.named {
+		n.shared = true
+		t.layers[at] = t.layer
+		return
+	}
+	n.named, n.layer = true, t.layer
+}
+
+// layerOf returns the number of the layer of a name, 0 for one that isn't
+// there.
+func (t *tree) layerOf(at string) uint16 {
+	if layer, shared := t.layers[at]; shared {
+		return layer
+	}
+	if n := t.get(at); n != nil {
+		return n.layer
+	}
+	return 0
+}
+
+// each calls visit for every name, sorted by path, until visit returns false.
+func (t *tree) each(visit func(at string, n *node) bool) { t.root.each("", visit) }
+
+// each visits what a folder holds. Paths are sorted as strings are: "a-b" comes
+// between "a" and "a/b".
+func (n *node) each(prefix string, visit func(at string, n *node) bool) bool {
+	order := make([]string, 0, len(n.names))
+	for name, inner := range n.names {
+		order = append(order, name)
+		if len(inner.names) > 0 {
+			order = append(order, name+"/")
+		}
+	}
+	slices.Sort(order)
+	for _, name := range order {
+		if folder, ok := strings.CutSuffix(name, "/"); ok {
+			if !n.names[folder].each(prefix+name, visit) {
+				return false
+			}
+		} else if !visit(prefix+name, n.names[name]) {
+			return false
+		}
+	}
+	return true
 }
 
 // resolve returns where path leads to when the symlinks in it are followed,
@@ -65,6 +165,9 @@ func (t *tree) set(at string, n *node) {
 // "/" is its root and ".." doesn't leave it. Names that don't exist are taken
 // for folders to be made. The path has no leading slash; "" is the root.
 func (t *tree) resolve(path string, whole bool) (string, error) {
+	if t.isPlain(path, whole) {
+		return path, nil
+	}
 	var done []string
 	left := strings.Split(path, "/")
 	for links := 0; len(left) > 0; {
@@ -78,7 +181,7 @@ func (t *tree) resolve(path string, whole bool) (string, error) {
 			continue
 		}
 		at := strings.Join(append(slices.Clip(done), part), "/")
-		n := t.names[at]
+		n := t.get(at)
 		if n == nil || n.kind != Symlink || (len(left) == 0 && !whole) {
 			done = append(done, part)
 			continue
@@ -94,6 +197,26 @@ func (t *tree) resolve(path string, whole bool) (string, error) {
 	return strings.Join(done, "/"), nil
 }
 
+// isPlain says that a path is clean and goes through no symlink, as almost all
+// do.
+func (t *tree) isPlain(path string, whole bool) bool {
+	n := &t.root
+	for more := true; more; {
+		var part string
+		part, path, more = strings.Cut(path, "/")
+		if part == "" || part == "." || part == ".." {
+			return false
+		}
+		if n != nil {
+			n = n.names[part]
+		}
+		if n != nil && n.kind == Symlink && (more || whole) {
+			return false
+		}
+	}
+	return true
+}
+
 // put places a node at path, makes the folders it needs, and returns the path
 // at which it landed: "lib/x" lands in "usr/lib/x" when lib is a symlink.
 func (t *tree) put(path string, n *node) (string, error) {
@@ -107,7 +230,7 @@ func (t *tree) put(path string, n *node) (string, error) {
 	if err := t.makeParents(at, n.from); err != nil {
 		return "", err
 	}
-	if old := t.names[at]; old != nil && old.kind == Directory && n.kind != Directory {
+	if old := t.get(at); old != nil && old.kind == Directory && n.kind != Directory {
 		if child := t.child(at); child != "" {
 			return "", fmt.Errorf("%s puts a %s at %q, but that is a folder of %s and holds %q",
 				n.from.what, n.kind, "/"+at, old.from.what, "/"+child)
@@ -118,12 +241,12 @@ func (t *tree) put(path string, n *node) (string, error) {
 }
 
 // makeParents makes the folders above a path.
-func (t *tree) makeParents(at string, from origin) error {
+func (t *tree) makeParents(at string, from *origin) error {
 	for i := range len(at) {
 		if at[i] != '/' {
 			continue
 		}
-		switch parent := t.names[at[:i]]; {
+		switch parent := t.get(at[:i]); {
 		case parent == nil:
 			t.set(at[:i], &node{kind: Directory, mode: 0o755, from: from})
 		case parent.kind != Directory:
@@ -136,13 +259,11 @@ func (t *tree) makeParents(at string, from origin) error {
 
 // child returns the first name in a folder, or "".
 func (t *tree) child(folder string) string {
-	first := ""
-	for path := range t.names {
-		if strings.HasPrefix(path, folder+"/") && (first == "" || path < first) {
-			first = path
-		}
+	names := slices.Sorted(maps.Keys(t.get(folder).names))
+	if len(names) == 0 {
+		return ""
 	}
-	return first
+	return folder + "/" + names[0]
 }
 
 // checkName refuses what no Linux could hold.
@@ -164,36 +285,26 @@ func checkName(path string) error {
 	return nil
 }
 
-// records returns the tree as a sorted list, so that a folder comes before
-// what it holds. Of the names of one file the first one is the file, the
-// others are hard links to it.
-func (t *tree) records() []Record {
-	paths := t.sorted()
-	first := make(map[*node]string)
-	list := make([]Record, 0, len(paths))
-	for _, path := range paths {
-		n := t.names[path]
-		r := Record{
-			Path: path, Type: n.kind, Mode: n.mode, UID: n.uid, GID: n.gid,
-			Major: n.major, Minor: n.minor, Target: n.target, Content: n.content, Xattrs: n.xattrs, Layer: t.layers[path],
-		}
-		if name, seen := first[n]; seen {
-			r.Type, r.Target, r.Content, r.Xattrs = Hardlink, name, Content{}, nil
-		}
-		if _, seen := first[n]; !seen {
-			first[n] = path
-		}
-		list = append(list, r)
+// records yields the tree sorted by path, so that a folder comes before what
+// it holds. Of the names of one file the first one is the file, the others are
+// hard links to it.
+func (t *tree) records() iter.Seq[Record] {
+	return func(yield func(Record) bool) {
+		first := make(map[*node]string)
+		t.each(func(at string, n *node) bool {
+			r := Record{
+				Path: at, Type: n.kind, Mode: n.mode, UID: n.uid, GID: n.gid, Major: n.major, Minor: n.minor,
+				Target: n.target, Content: n.contentAt(at), Xattrs: n.xattrs, Layer: int(n.layer),
+			}
+			if n.shared {
+				r.Layer = int(t.layerOf(at))
+				if name, seen := first[n]; seen {
+					r.Type, r.Target, r.Content, r.Xattrs = Hardlink, name, Content{}, nil
+				} else {
+					first[n] = at
+				}
+			}
+			return yield(r)
+		})
 	}
-	return list
-}
-
-// sorted returns all paths in order.
-func (t *tree) sorted() []string {
-	paths := make([]string, 0, len(t.names))
-	for path := range t.names {
-		paths = append(paths, path)
-	}
-	slices.Sort(paths)
-	return paths
 }

@@ -1,10 +1,12 @@
 package rootfs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -33,31 +35,27 @@ func verify(ctx context.Context, t *tree, unchecked []string) error {
 	}
 	var problems []error
 	seen := make(map[*node]bool)
-	for _, name := range t.sorted() {
-		n := t.names[name]
+	t.each(func(name string, n *node) bool {
 		if n.kind != File || n.mode&0o111 == 0 || seen[n] || isBelow("/"+name, unchecked) {
-			continue
+			return true
 		}
-		seen[n] = true
-		if err := ctx.Err(); err != nil {
-			return err
+		if n.shared {
+			seen[n] = true
 		}
 		if err := v.check("/"+name, n); err != nil {
 			problems = append(problems, unstartable(n, err))
 		}
-		if len(problems) == maxProblems {
-			break
-		}
-	}
-	return errors.Join(problems...)
+		return ctx.Err() == nil && len(problems) < maxProblems
+	})
+	return cmp.Or(ctx.Err(), errors.Join(problems...))
 }
 
 // dropInit takes the layout's own /init away from a system without the shell
 // that it is written for.
 func dropInit(t *tree) {
-	if n := t.names["init"]; n != nil && n.from.what == layoutName {
+	if n := t.get("init"); n != nil && n.from.what == layoutName {
 		if _, err := newView(t).Open("/bin/sh"); err != nil {
-			delete(t.names, "init")
+			delete(t.root.names, "init")
 		}
 	}
 }
@@ -91,7 +89,7 @@ type verifier struct {
 
 // check looks at one file that may be executed.
 func (v *verifier) check(name string, n *node) error {
-	f, err := n.content.open()
+	f, err := n.contentAt(name[1:]).open()
 	if err != nil {
 		return plain(err)
 	}
@@ -132,11 +130,7 @@ func (v *verifier) script(name string, script linkage.Script) error {
 }
 
 // view is a tree as programs in it see it.
-type view struct {
-	t *tree
-	// folders are names by folder: "/usr/lib".
-	folders map[string][]string
-}
+type view struct{ t *tree }
 
 var _ linkage.System = (*view)(nil)
 
@@ -148,34 +142,35 @@ func (v *view) Open(name string) (linkage.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := v.t.names[at]
+	n := v.t.get(at)
 	if n == nil || n.kind != File {
 		return nil, fs.ErrNotExist
 	}
-	return n.content.open()
+	return n.contentAt(at).open()
 }
 
 // has says whether there is a file.
 func (v *view) has(name string) bool {
 	at, err := v.t.resolve(strings.TrimPrefix(name, "/"), true)
-	return err == nil && v.t.names[at] != nil && v.t.names[at].kind == File
+	if err != nil {
+		return false
+	}
+	n := v.t.get(at)
+	return n != nil && n.kind == File
 }
 
 // List returns the names in a folder of the tree.
 func (v *view) List(name string) []string {
-	if v.folders == nil {
-		v.folders = make(map[string][]string)
-		for _, at := range v.t.sorted() {
-			dir := path.Dir(at)
-			if dir == "." {
-				dir = ""
-			}
-			v.folders[dir] = append(v.folders[dir], path.Base(at))
-		}
-	}
 	at, err := v.t.resolve(strings.TrimPrefix(name, "/"), true)
 	if err != nil {
 		return nil
 	}
-	return v.folders[at]
+	n := &v.t.root
+	if at != "" {
+		n = v.t.get(at)
+	}
+	if n == nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(n.names))
 }

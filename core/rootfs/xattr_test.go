@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,7 +40,7 @@ func attributed(t *testing.T) string {
 
 func TestXattrsOfEntries(t *testing.T) {
 	set := map[string]string{"user.a": "\x00b", "security.capability": string(capability.Set{Permitted: 1}.Encode())}
-	records, err := Assemble(t.Context(), Input{Entries: []config.Entry{
+	records, err := assemble(t.Context(), Input{Entries: []config.Entry{
 		{Kind: config.Hardlink, Path: "/aa", Target: "/bb"},
 		{Kind: config.File, Path: "/bb", Xattrs: set},
 		{Kind: config.Directory, Path: "/tmp", Xattrs: map[string]string{"user.t": "1"}},
@@ -58,7 +59,7 @@ func TestXattrsOfEntries(t *testing.T) {
 func TestXattrsOfOverlay(t *testing.T) {
 	dir := attributed(t)
 	overlay := config.Entry{Kind: config.Overlay, Path: "/", Source: dir}
-	records, err := Assemble(t.Context(), Input{Entries: []config.Entry{
+	records, err := assemble(t.Context(), Input{Entries: []config.Entry{
 		overlay, {Kind: config.Directory, Path: "/d", Xattrs: map[string]string{"user.more": "too"}},
 	}})
 	if err != nil {
@@ -89,7 +90,7 @@ func TestXattrsOfOverlay(t *testing.T) {
 	if err := unix.Setxattr(filepath.Join(dir, "d/plain"), "user.a=b", nil, 0); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Assemble(t.Context(), Input{Entries: []config.Entry{overlay}}); err == nil || !strings.Contains(err.Error(), "user.a=b") {
+	if _, err := assemble(t.Context(), Input{Entries: []config.Entry{overlay}}); err == nil || !strings.Contains(err.Error(), "user.a=b") {
 		t.Errorf("an attribute that tar can't hold: %v", err)
 	}
 }
@@ -101,13 +102,13 @@ func TestGNUTarSetsXattrs(t *testing.T) {
 		t.Skip("needs GNU tar (Debian package tar)")
 	}
 	dir := attributed(t)
-	records, err := Assemble(t.Context(), Input{Entries: []config.Entry{{Kind: config.Overlay, Path: "/", Source: dir}}})
+	records, err := assemble(t.Context(), Input{Entries: []config.Entry{{Kind: config.Overlay, Path: "/", Source: dir}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var first, again bytes.Buffer
 	for _, b := range []*bytes.Buffer{&first, &again} {
-		if err := WriteTar(t.Context(), b, records, epoch); err != nil {
+		if err := WriteTar(t.Context(), b, slices.Values(records), epoch); err != nil {
 			t.Fatal(err)
 		}
 	}
