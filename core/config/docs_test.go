@@ -113,7 +113,7 @@ func TestReferenceIsComplete(t *testing.T) {
 		shapes = append(shapes, shape{attrs: kind.attrs})
 	}
 	for _, kind := range slices.Sorted(maps.Keys(entryShapes)) {
-		shapes = append(shapes, entryShapes[kind])
+		shapes = append(shapes, entryShape(kind))
 	}
 	names := Functions()
 	for _, s := range shapes {

@@ -30,7 +30,7 @@ func FormatFile(name string) (Formatted, hcl.Diagnostics) {
 		return Formatted{}, hcl.Diagnostics{problem(startOf(name), "File not readable",
 			"%q can't be read: %s. Give the path of a .hcl file.", name, cause(err))}
 	}
-	file, _, diags := parseConfig(src, name)
+	file, _, _, diags := parseLabels(src, name, true)
 	if diags.HasErrors() {
 		return Formatted{Source: file}, diags
 	}

@@ -130,3 +130,33 @@ func meaning(t *testing.T, cfg *Config) string {
 }
 
 var withoutRanges = regexp.MustCompile(`fuzz\.hcl:\d+,\d+-\d+,\d+`)
+
+// FuzzHideTemplates checks that templates in labels are hidden without any
+// position of the text being another one.
+func FuzzHideTemplates(f *testing.F) {
+	seeds(f)
+	f.Add([]byte("a \"${\"}\"}\" {\n}\n"))
+	f.Add([]byte("a \"x${~ foo(\"ä\\\"${b}\") ~}y\" \"${c}\" {}\n"))
+	f.Fuzz(func(t *testing.T, src []byte) {
+		if len(src) > maxFileBytes {
+			return
+		}
+		tokens, _ := hclsyntax.LexConfig(src, "fuzz.hcl", hcl.InitialPos)
+		if reasonable(src, tokens, "fuzz.hcl").HasErrors() {
+			return
+		}
+		before := bytes.Clone(src)
+		plain, found := hideTemplates(src, tokens, "fuzz.hcl")
+		if !bytes.Equal(src, before) || len(found) == 0 && !bytes.Equal(plain, src) {
+			t.Fatal("the text itself changed")
+		}
+		if len(plain) != len(src) {
+			t.Fatalf("%d bytes became %d", len(src), len(plain))
+		}
+		for i := range src {
+			if (src[i] == '\n') != (plain[i] == '\n') || src[i] >= 0x80 && plain[i] != src[i] {
+				t.Fatalf("byte %d became %q in %q", i, plain[i], plain)
+			}
+		}
+	})
+}

@@ -39,6 +39,8 @@ type Document struct {
 
 	title  *hclsyntax.Attribute
 	blocks map[string][]*hclsyntax.Block
+	// labels are the templates in the labels of entries.
+	labels map[*hclsyntax.Block]hclsyntax.Expression
 
 	// name is the system's name, unknown if it could not be found out.
 	name  cty.Value
@@ -161,12 +163,16 @@ func (d *Document) read(name string) hcl.Diagnostics {
 
 // parse parses the text of a file and sorts its blocks by type.
 func (d *Document) parse(src []byte, name string) hcl.Diagnostics {
-	file, body, diags := parseConfig(src, name)
+	file, body, found, diags := parseLabels(src, name, true)
 	d.sources[name] = file
 	if diags.HasErrors() {
 		// What follows a syntax error was hardly meant.
 		d.unparsed = true
 		return diags
+	}
+	if more := d.labelled(body, found); more.HasErrors() {
+		d.unparsed = true
+		return append(diags, more...)
 	}
 	c, more := top.check(body)
 	diags = append(diags, more...)

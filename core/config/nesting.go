@@ -78,26 +78,37 @@ func reasonable(src []byte, tokens hclsyntax.Tokens, name string) hcl.Diagnostic
 
 // parseConfig is hclsyntax.ParseConfig with limits. The body is never nil.
 func parseConfig(src []byte, name string) (*hcl.File, *hclsyntax.Body, hcl.Diagnostics) {
+	file, body, _, diags := parseLabels(src, name, false)
+	return file, body, diags
+}
+
+// parseLabels is parseConfig for files whose labels may hold templates, which
+// are returned by where they begin.
+func parseLabels(src []byte, name string, hide bool) (*hcl.File, *hclsyntax.Body, templates, hcl.Diagnostics) {
 	empty := &hclsyntax.Body{SrcRange: startOf(name), EndRange: startOf(name)}
-	if len(src) <= maxFileBytes {
-		tokens, _ := hclsyntax.LexConfig(src, name, hcl.InitialPos)
-		if diags := reasonable(src, tokens, name); diags.HasErrors() {
-			return &hcl.File{Bytes: src, Body: empty}, empty, diags
-		}
-	} else {
-		return &hcl.File{Body: empty}, empty, reasonable(src, nil, name)
+	if len(src) > maxFileBytes {
+		return &hcl.File{Body: empty}, empty, nil, reasonable(src, nil, name)
 	}
-	file, diags := hclsyntax.ParseConfig(src, name, hcl.InitialPos)
+	tokens, _ := hclsyntax.LexConfig(src, name, hcl.InitialPos)
+	if diags := reasonable(src, tokens, name); diags.HasErrors() {
+		return &hcl.File{Bytes: src, Body: empty}, empty, nil, diags
+	}
+	plain, found := src, templates{}
+	if hide {
+		plain, found = hideTemplates(src, tokens, name)
+	}
+	file, diags := hclsyntax.ParseConfig(plain, name, hcl.InitialPos)
 	diags = first(diags)
 	if file == nil {
-		return &hcl.File{Bytes: src, Body: empty}, empty, diags
+		return &hcl.File{Bytes: src, Body: empty}, empty, nil, diags
 	}
+	file.Bytes = src
 	body, ok := file.Body.(*hclsyntax.Body)
 	if !ok {
 		body = empty
 	}
 	guardOperators(body)
-	return file, body, diags
+	return file, body, found, diags
 }
 
 // maxSyntaxErrors is how many errors of the parser are shown for one file.

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/bmatcuk/doublestar/v4"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 )
 
@@ -52,8 +51,9 @@ var (
 )
 
 // validName checks the label of a program or an account.
-func (d *decoder) validName(block *hclsyntax.Block) bool {
-	name, valid, remedy := block.Labels[0], validAccount, "Write up to 31 of a-z, 0-9, \"_\" and \"-\", a letter or \"_\" first."
+func (d *decoder) validName(one instance) bool {
+	block := one.block
+	name, valid, remedy := one.label, validAccount, "Write up to 31 of a-z, 0-9, \"_\" and \"-\", a letter or \"_\" first."
 	if Kind(block.Type) == Program {
 		valid, remedy = validProgram, "Write a file name without a folder; target says where it goes."
 	}
@@ -65,8 +65,8 @@ func (d *decoder) validName(block *hclsyntax.Block) bool {
 }
 
 // validPattern checks the label of a remove block.
-func (d *decoder) validPattern(block *hclsyntax.Block) bool {
-	name := block.Labels[0]
+func (d *decoder) validPattern(one instance) bool {
+	block, name := one.block, one.label
 	switch {
 	case !path.IsAbs(name) || path.Clean(name) != name || name == "/":
 		d.add(problem(block.LabelRanges[0], "Invalid pattern",

@@ -46,8 +46,7 @@ var entryBlocks = []nested{
 // entryShapes are the blocks within `rootfs`.
 var entryShapes = map[Kind]shape{
 	Directory: {what: "a directory block", attrs: slices.Concat([]attribute{modeAttr}, ownerAttr, xattrAttrs)},
-	File: {what: "a file block", attrs: slices.Concat([]attribute{
-		{name: "content", typ: cty.String}, {name: "source", typ: cty.String}, modeAttr}, ownerAttr, xattrAttrs, []attribute{capabilityAttr})},
+	File:      {what: "a file block", attrs: slices.Concat(contentAttrs, []attribute{modeAttr}, ownerAttr, xattrAttrs, []attribute{capabilityAttr})},
 	Symlink: {what: "a symlink block", attrs: append([]attribute{
 		{name: "target", typ: cty.String, required: true, doc: "It is what the link points to."}}, ownerAttr...)},
 	Device: {what: "a device block", attrs: append([]attribute{
@@ -88,21 +87,24 @@ func (d *decoder) rootfs(sc *scope, t *Target) {
 // entries decodes the blocks within `rootfs` blocks, in the order written.
 func (d *decoder) entries(blocks []*hclsyntax.Block, sc *scope) []Entry {
 	var entries []Entry
-	explicit := make(map[string]*hclsyntax.Block)
+	var all []instance
+	explicit := make(map[string]instance)
 	for _, block := range blocks {
-		kind := Kind(block.Type)
-		vals, _ := d.decode(block, entryShapes[kind], sc)
-		if !d.validLabel(block) {
-			continue
+		for _, one := range d.instances(block, sc) {
+			vals, _ := d.decode(one.body, entryShape(Kind(block.Type)), one.scope)
+			if !d.validLabel(one) {
+				continue
+			}
+			entry := d.entry(one, vals)
+			if claim := claimed(entry); claim != "" {
+				d.claim(explicit, claim, one)
+			}
+			entries = append(entries, entry)
+			all = append(all, one)
 		}
-		entry := d.entry(block, vals)
-		if claim := claimed(entry); claim != "" {
-			d.claim(explicit, claim, block)
-		}
-		entries = append(entries, entry)
 	}
-	for _, block := range blocks {
-		d.under(explicit, block)
+	for _, one := range all {
+		d.under(explicit, one)
 	}
 	return entries
 }
@@ -129,46 +131,48 @@ func (d *decoder) unchecked(v value) []string {
 	return v.texts()
 }
 
-// claim reports two blocks that make one thing.
-func (d *decoder) claim(explicit map[string]*hclsyntax.Block, name string, block *hclsyntax.Block) {
-	if first := explicit[name]; first != nil {
-		summary, detail := fmt.Sprintf("Duplicate path %q", name), "Two blocks put something at %s. Remove one of the two."
-		if !path.IsAbs(name) {
-			summary, detail = "Duplicate "+name, "Two blocks make the %s. Remove one of the two."
-		}
-		d.add(clash(block.DefRange(), first.DefRange(), summary, detail, name))
+// claim reports two entries that make one thing.
+func (d *decoder) claim(explicit map[string]instance, name string, one instance) {
+	first, taken := explicit[name]
+	if !taken {
+		explicit[name] = one
 		return
 	}
-	explicit[name] = block
+	summary, detail := fmt.Sprintf("Duplicate path %q", name), "Two blocks put something at "+name+". Remove one of the two."
+	if !path.IsAbs(name) {
+		summary, detail = "Duplicate "+name, "Two blocks make the "+name+". Remove one of the two."
+	}
+	d.twice(first, one, summary, detail)
 }
 
 // under reports an entry below something that is no folder. Below a symlink
 // there can be entries: they land where it leads.
-func (d *decoder) under(explicit map[string]*hclsyntax.Block, block *hclsyntax.Block) {
-	if len(block.Labels) != 1 || !path.IsAbs(block.Labels[0]) {
+func (d *decoder) under(explicit map[string]instance, one instance) {
+	if !path.IsAbs(one.label) {
 		return // an account, or a program of a usual path
 	}
-	name := block.Labels[0]
-	for parent := path.Dir(name); len(parent) > 1; parent = path.Dir(parent) {
-		if above := explicit[parent]; above != nil && Kind(above.Type) != Directory && Kind(above.Type) != Symlink {
-			d.add(clash(block.DefRange(), above.DefRange(), fmt.Sprintf("Path %q is below a %s", name, above.Type),
-				"Another block makes %s a %s, so nothing can be below it. Use the path that is meant, or make it a directory.", parent, above.Type))
-			return
+	for parent := path.Dir(one.label); len(parent) > 1; parent = path.Dir(parent) {
+		above, there := explicit[parent]
+		if !there || Kind(above.block.Type) == Directory || Kind(above.block.Type) == Symlink {
+			continue
 		}
+		d.add(clash(one.block.DefRange(), above.block.DefRange(), fmt.Sprintf("Path %q is below a %s", one.label, above.block.Type),
+			"Another block makes %s a %s, so nothing can be below it. Use the path that is meant, or make it a directory.", parent, above.block.Type))
+		return
 	}
 }
 
 // validLabel checks the label of an entry: a path, a name or a pattern.
-func (d *decoder) validLabel(block *hclsyntax.Block) bool {
-	switch Kind(block.Type) {
+func (d *decoder) validLabel(one instance) bool {
+	switch Kind(one.block.Type) {
 	case Program, User, Group:
-		return d.validName(block)
+		return d.validName(one)
 	case Remove:
-		return d.validPattern(block)
+		return d.validPattern(one)
 	}
-	reason := badPath(block.Labels[0], Kind(block.Type))
+	reason := badPath(one.label, Kind(one.block.Type))
 	if reason != "" {
-		d.add(problem(block.LabelRanges[0], "Invalid path", "The path %q can't be used, as %s.", block.Labels[0], reason))
+		d.add(problem(one.block.LabelRanges[0], "Invalid path", "The path %q can't be used, as %s.", one.label, reason))
 	}
 	return reason == ""
 }
@@ -196,14 +200,14 @@ func badPath(name string, kind Kind) (reason string) {
 }
 
 // entry decodes the attributes of an entry.
-func (d *decoder) entry(block *hclsyntax.Block, vals values) Entry {
-	e := Entry{Kind: Kind(block.Type), Path: block.Labels[0], Layer: d.layers[block], Range: Range(block.DefRange())}
+func (d *decoder) entry(one instance, vals values) Entry {
+	e := Entry{Kind: Kind(one.block.Type), Path: one.label, Layer: d.layers[one.block], Range: Range(one.block.DefRange())}
 	e.Mode = d.mode(vals["mode"])
 	e.UID, e.GID = d.id(vals["uid"], "uid"), d.id(vals["gid"], "gid")
 	e.Xattrs = d.xattrs(vals)
 	switch e.Kind {
 	case File:
-		d.content(&e, block, vals["content"], vals["source"])
+		d.content(&e, one.block, vals, one.scope)
 	case Symlink:
 		e.Target = vals["target"].text()
 		if v := vals["target"]; v.state == given && !validTarget(e.Target) {
@@ -226,20 +230,6 @@ func (d *decoder) entry(block *hclsyntax.Block, vals values) Entry {
 
 func validTarget(target string) bool {
 	return target != "" && len(target) <= maxTarget && !strings.ContainsRune(target, 0)
-}
-
-// content decodes what a file holds: exactly one of content and source.
-func (d *decoder) content(e *Entry, block *hclsyntax.Block, content, source value) {
-	switch {
-	case content.state == given && source.state == given:
-		d.add(clash(source.at, content.at, "Both content and source",
-			"A file has either content, which is text, or source, which names a file to copy. Remove one of the two."))
-	case content.state == absent && source.state == absent:
-		d.add(problem(block.DefRange(), "File without content",
-			"A file block needs content = \"…\", which may be empty, or source = \"…\", which names a file to copy."))
-	}
-	e.Content = content.text()
-	e.Source = d.existing(source, "source", false)
 }
 
 // validMode is chmod's octal notation.

@@ -184,10 +184,15 @@ func (s *scope) value(expr hclsyntax.Expression) (cty.Value, hcl.Diagnostics) {
 }
 
 // redact takes the details out of diagnostics about expressions that use
-// sensitive values: functions quote their arguments in their errors.
+// sensitive values: functions quote their arguments in their errors. It adds
+// the nearest name to those about one that doesn't exist.
 func redact(diags hcl.Diagnostics) hcl.Diagnostics {
 	for i, diag := range diags {
-		if diag.Expression == nil || diag.EvalContext == nil || !usesSensitive(diag.Expression, diag.EvalContext) {
+		if diag.Expression == nil || diag.EvalContext == nil {
+			continue
+		}
+		if !usesSensitive(diag.Expression, diag.EvalContext) {
+			diags[i] = suggestMember(diag)
 			continue
 		}
 		diags[i] = &hcl.Diagnostic{
@@ -197,6 +202,29 @@ func redact(diags hcl.Diagnostics) hcl.Diagnostics {
 		}
 	}
 	return diags
+}
+
+// suggestMember helps with a name in an object or a key in a map that isn't
+// there: each.value.prot where there is a port.
+func suggestMember(diag *hcl.Diagnostic) *hcl.Diagnostic {
+	path, ok := diag.Expression.(*hclsyntax.ScopeTraversalExpr)
+	if !ok || path.Traversal.IsRelative() {
+		return diag
+	}
+	for n := 1; n < len(path.Traversal); n++ {
+		if _, diags := path.Traversal[:n+1].TraverseAbs(diag.EvalContext); !diags.HasErrors() {
+			continue
+		}
+		val, diags := path.Traversal[:n].TraverseAbs(diag.EvalContext)
+		name, ok := memberOf(path.Traversal[n-1:])
+		if diags.HasErrors() || !ok || !val.IsKnown() || val.IsNull() || !val.Type().IsObjectType() && !val.Type().IsMapType() {
+			return diag
+		}
+		better := *diag
+		better.Detail += hint(name, "names", slices.Sorted(maps.Keys(val.AsValueMap())))
+		return &better
+	}
+	return diag
 }
 
 func usesSensitive(expr hcl.Expression, ctx *hcl.EvalContext) bool {

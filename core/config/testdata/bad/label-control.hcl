@@ -1,5 +1,5 @@
 toolchain "x86_64" {}
 export "docker" {}
 rootfs {
-  directory "/srv/${arch}" {}
+  directory "/srv/%{ if true }x%{ endif }" {}
 }

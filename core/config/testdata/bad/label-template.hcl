@@ -1,0 +1,7 @@
+toolchain "${"x86_64"}" {}
+export "docker" {}
+rootfs {
+  layer "l-${arch}" {
+    directory "/srv/${arch}" {}
+  }
+}
