@@ -64,6 +64,10 @@ func Describe() []sdk.Attribute {
 		{Name: "healthcheck_timeout", Type: "string", Doc: "The time after which a check has failed."},
 		{Name: "healthcheck_start_period", Type: "string", Doc: "The time in which failures don't count yet."},
 		{Name: "healthcheck_retries", Type: "number", Doc: "How many failures in a row mean that a container isn't well."},
+		{
+			Name: "compression", Type: "string", Default: []byte(`"gzip"`), OneOf: Compressions(),
+			Doc: "How layers are compressed; zstd is smaller, and some tools do not read it.",
+		},
 		{Name: "push", Type: "list(string)", Doc: "Names in registries that mkmini gives the image after the export."},
 	}
 }

@@ -28,12 +28,7 @@ func (exporter) Describe(context.Context) (sdk.ExporterInfo, error) {
 		MultiArch:   true,
 		Attachments: true,
 		Attributes: append(image.Describe(),
-			sdk.Attribute{Name: "archive", Type: "bool", Default: []byte("false"), Doc: "Write a tar archive in place of a folder."},
-			sdk.Attribute{
-				Name: "compression", Type: "string", Default: []byte(`"gzip"`), OneOf: image.Compressions(),
-				Doc: "How layers are compressed; zstd is smaller, and old tools do not read it.",
-			},
-		),
+			sdk.Attribute{Name: "archive", Type: "bool", Default: []byte("false"), Doc: "Write a tar archive in place of a folder."}),
 	}, nil
 }
 
