@@ -40,6 +40,8 @@ type Builder struct {
 	Events     event.Sink
 	// Mkmini is the "sha256:…" of mkmini itself.
 	Mkmini string
+	// Version is mkmini's, which documents name.
+	Version string
 	// Jobs is how many compiles may run at once.
 	Jobs int
 	// KeepGoing lets the other architectures go on when one fails.
@@ -149,6 +151,7 @@ func (r *run) know(arch string, p toolchain.Probed) {
 	r.compilers[arch] = p
 	r.input.Compilers[arch] = p.Fingerprint
 	r.input.Runners[arch] = runner(p.Compiler)
+	r.input.Origins[arch] = origin(p)
 }
 
 // writable makes the output folder and tries to write there: better to fail

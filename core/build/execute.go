@@ -82,13 +82,13 @@ func (r *run) after(ctx context.Context, s plan.Step, done map[string]chan struc
 	return r.step(ctx, s, wanted)
 }
 
-// wanted returns the steps that have to be there: exports and checks, and
+// wanted returns the steps that have to be there: exports, SBOMs and checks, and
 // whatever a missing one of these is made from. A result in the middle that
 // nobody is going to read may be missing.
 func (r *run) wanted() map[string]bool {
 	wanted := map[string]bool{}
 	for _, s := range slices.Backward(r.plan.Steps) {
-		if s.Kind == plan.Export || s.Kind == plan.Check {
+		if s.Kind == plan.Export || s.Kind == plan.Check || s.Kind == plan.SBOM {
 			wanted[s.ID] = true
 		}
 		if wanted[s.ID] && !r.cached(s) {
@@ -142,7 +142,7 @@ func (r *run) settle(ctx context.Context, s plan.Step, wanted bool, c *course) e
 // what the result is.
 func (r *run) finish(ctx context.Context, s plan.Step, e *event.Event, start time.Time) error {
 	switch s.Kind {
-	case plan.Export:
+	case plan.Export, plan.SBOM:
 		artifacts, err := r.place(ctx, s, e.Kind == event.Cached, start)
 		e.Artifacts = artifacts
 		return err
@@ -173,7 +173,7 @@ func (r *run) event(s plan.Step) event.Event {
 // make makes a step's result unless another process does at the same time.
 func (r *run) make(ctx context.Context, s plan.Step, c *course) (bool, error) {
 	work := map[plan.Kind]func(context.Context, plan.Step, string, *course) (any, error){
-		plan.Source: r.source, plan.Patch: r.patch, plan.Libc: r.libc, plan.Busybox: r.busybox, plan.Rootfs: r.rootfs, plan.Check: r.check, plan.Export: r.export,
+		plan.Source: r.source, plan.Patch: r.patch, plan.Libc: r.libc, plan.Busybox: r.busybox, plan.Rootfs: r.rootfs, plan.Check: r.check, plan.Export: r.export, plan.SBOM: r.sbom,
 	}[s.Kind]
 	if work == nil {
 		return false, fmt.Errorf("there is no way to do step %s", s.ID)

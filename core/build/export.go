@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mkmini/mkmini/core/artifact"
+	"github.com/mkmini/mkmini/core/config"
 	"github.com/mkmini/mkmini/core/event"
 	"github.com/mkmini/mkmini/core/fault"
 	"github.com/mkmini/mkmini/core/plan"
@@ -73,6 +74,9 @@ func (r *run) images(ctx context.Context, s plan.Step) ([]sdk.Image, error) {
 	var images []sdk.Image
 	for _, id := range s.Needs {
 		need, _ := r.plan.Step(id)
+		if need.Kind != plan.Rootfs {
+			continue
+		}
 		target := r.job.Config.Targets[need.Target]
 		info := r.job.Toolchains[target.Toolchain.Plugin]
 		boot, err := r.boot(ctx, target, info)
@@ -93,7 +97,7 @@ func (r *run) images(ctx context.Context, s plan.Step) ([]sdk.Image, error) {
 		}
 		images = append(images, img)
 	}
-	return images, nil
+	return images, r.attach(s, images)
 }
 
 // placed is an artifact in the output folder.
@@ -113,11 +117,15 @@ func (r *run) place(ctx context.Context, s plan.Step, cached bool, start time.Ti
 	if err := r.Store.Load(s.Key, &made); err != nil {
 		return nil, err
 	}
-	delivery := r.job.Config.Exports[s.Export].Delivery(s.Arch)
+	var delivery config.Delivery
+	export := len(r.job.Config.Exports) // SBOMs come after what exports write
+	if s.Kind == plan.Export {
+		export, delivery = s.Export, r.job.Config.Exports[s.Export].Delivery(s.Arch)
+	}
 	var artifacts []event.Artifact
 	for i, a := range made.Artifacts {
 		dst := filepath.Join(r.job.Out, filepath.FromSlash(a.Path))
-		p := placed{export: s.Export, target: s.Target, order: i, Artifact: event.Artifact{
+		p := placed{export: export, target: s.Target, order: i, Artifact: event.Artifact{
 			Path: filepath.Join(r.job.Shown, filepath.FromSlash(a.Path)), Format: a.Format, Arch: a.Arch, Libc: r.libcs(s), SHA256: a.SHA256, Size: a.Size, Run: a.Run, Cached: cached,
 			Push: delivery.Push, Load: delivery.Load,
 		}}
@@ -172,14 +180,21 @@ func (r *run) claim(path string, p placed) error {
 		r.artifacts[path] = p
 		return nil
 	}
-	exports := r.job.Config.Exports
-	first, second := exports[min(p.export, other.export)].Range, exports[max(p.export, other.export)].Range
+	first, second := r.writes(min(p.export, other.export)), r.writes(max(p.export, other.export))
 	return &fault.Error{
 		Summary: "Two exports write the same artifact",
 		Detail:  fmt.Sprintf("This block and the one at %s both write %s.", first, path),
 		Remedy:  "Remove one of them, or give them attributes that lead to different names.",
 		Range:   &second, Related: &first, Usage: true,
 	}
+}
+
+// writes returns where the block stands that a placed artifact is from.
+func (r *run) writes(export int) fault.Range {
+	if c := r.job.Config; export == len(c.Exports) {
+		return c.SBOM.Range
+	}
+	return r.job.Config.Exports[export].Range
 }
 
 // results returns the artifacts in the order of the configuration.

@@ -92,7 +92,7 @@ func (a *app) tools(ctx context.Context, file *config.Document, sink event.Sink)
 		Store: st, Plugins: host, Events: sink, Mkmini: self,
 		Fetcher:    a.fetcher(st, logger),
 		Toolchains: a.manager(st, logger),
-		Jobs:       a.jobs(), KeepGoing: a.flags.keepGoing, Epoch: epoch, Now: time.Now,
+		Jobs:       a.jobs(), KeepGoing: a.flags.keepGoing, Epoch: epoch, Now: time.Now, Version: a.Version,
 	}}, nil
 }
 

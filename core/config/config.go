@@ -18,8 +18,23 @@ type Config struct {
 	Targets []Target
 	// Exports are the `export` blocks, in the order written.
 	Exports []Export
+	// SBOM is the `sbom` block; nil if there is none.
+	SBOM *SBOM `json:",omitempty"`
 	// Required are the plugins of `required_plugins`, sorted by name.
 	Required []RequiredPlugin `json:",omitempty"`
+}
+
+// SBOM is an `sbom` block: documents about what is in the images.
+type SBOM struct {
+	// Formats are names of formats, in the order written, each once.
+	Formats []string
+	// Attach says that images carry the documents where their format can.
+	Attach bool
+	// Supplier is the organization that the images are from, and Namespace
+	// what the names of documents begin with, an absolute URI; both may be
+	// empty.
+	Supplier, Namespace string
+	Range               fault.Range
 }
 
 // Target is the system for one architecture. Values are evaluated with

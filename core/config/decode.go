@@ -96,6 +96,7 @@ func (d *decoder) config() *Config {
 		d.target(targets[0])
 	}
 	cfg.Exports = d.exports(targets)
+	cfg.SBOM = d.sbom()
 	return cfg
 }
 

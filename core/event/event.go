@@ -80,7 +80,7 @@ type Event struct {
 	Time time.Time `json:"time,omitzero"`
 	Kind Kind      `json:"kind"`
 	// Step names the kind of work: "source", "source musl", "toolchain",
-	// "libc", "busybox", "rootfs", "check", "export docker", and what comes
+	// "libc", "busybox", "rootfs", "check", "sbom", "export docker", and what comes
 	// after a plan's own, "load" and "push". Step and Arch
 	// together name one step of the build; the second export by a plugin is
 	// "export docker (2)".

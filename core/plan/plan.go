@@ -29,6 +29,7 @@ const (
 	Rootfs    Kind = "rootfs"
 	Check     Kind = "check"
 	Export    Kind = "export"
+	SBOM      Kind = "sbom"
 )
 
 // Step is one piece of work whose result is kept.
@@ -91,6 +92,8 @@ type Input struct {
 	Plugins map[string]Plugin
 	// Compilers holds the fingerprints of probed compilers, by architecture.
 	Compilers map[string]string
+	// Origins say where a probed compiler came from, by architecture.
+	Origins map[string]string
 	// Runners say what runs the executables of an architecture, if anything.
 	Runners map[string]string
 	// Configs holds the digests of busybox configuration files, by path.
@@ -146,6 +149,7 @@ func Make(in Input) Plan {
 		m.busybox(i, t)
 		m.rootfs(i, t)
 		m.check(i, t)
+		m.sbom(i, t)
 	}
 	for i, e := range in.Config.Exports {
 		m.export(i, e)
@@ -317,6 +321,40 @@ func (m *maker) check(i int, t config.Target) {
 	})
 }
 
+// sbom adds the documents about what is in an image.
+func (m *maker) sbom(i int, t config.Target) {
+	asked := m.in.Config.SBOM
+	if asked == nil {
+		return
+	}
+	source, patches := m.sourceOf(t, busyboxTarball(t.Busybox))
+	s := Step{
+		ID: targetID(SBOM, t), Kind: SBOM, Arch: t.Arch, Target: i, Export: -1,
+		Needs: []string{targetID(Rootfs, t), targetID(Busybox, t), targetID(Toolchain, t), source},
+		Parts: []Part{
+			{"the root file system", m.keys[targetID(Rootfs, t)]},
+			{"the compiler", m.in.Compilers[t.Arch]},
+			{"busybox", m.keys[targetID(Busybox, t)]},
+			{"where the compiler comes from", m.in.Origins[t.Arch]},
+			{"where busybox comes from", strings.Join(busyboxTarball(t.Busybox).URLs, " ")},
+			{"name", m.in.Config.Name},
+			{"its attributes", fmt.Sprintf("%q %q %q", asked.Formats, asked.Supplier, asked.Namespace)},
+			{"mkmini", m.in.Mkmini},
+			{"SOURCE_DATE_EPOCH", epoch(m.in.Epoch)},
+		},
+	}
+	s.Parts = append(s.Parts, patches...)
+	if t.Musl != nil {
+		source, patches := m.sourceOf(t, tarball(release.Musl(), *t.Musl))
+		s.Needs = append(s.Needs, targetID(Libc, t), source)
+		s.Parts = append(s.Parts, Part{"where musl comes from", strings.Join(tarball(release.Musl(), *t.Musl).URLs, " ")})
+		for _, p := range patches {
+			s.Parts = append(s.Parts, Part{"musl: " + p.Name, p.Value})
+		}
+	}
+	m.add(s)
+}
+
 // export adds one step for a multi-architecture exporter, else one for each
 // architecture.
 func (m *maker) export(i int, e config.Export) {
@@ -341,6 +379,11 @@ func (m *maker) export(i int, e config.Export) {
 			need := targetID(Rootfs, t)
 			s.Needs = append(s.Needs, need)
 			s.Parts = append(s.Parts, Part{"the root file system for " + t.Arch, m.keys[need]})
+			if asked := m.in.Config.SBOM; asked != nil && asked.Attach && plugin.Exporter != nil && plugin.Exporter.Attachments {
+				need := targetID(SBOM, t)
+				s.Needs = append(s.Needs, need)
+				s.Parts = append(s.Parts, Part{"the SBOM for " + t.Arch, m.keys[need]})
+			}
 		}
 		m.add(s)
 	}

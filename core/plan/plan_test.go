@@ -170,6 +170,45 @@ func TestLibc(t *testing.T) {
 	}
 }
 
+// TestSBOM asks for documents, which are made of much and which only some
+// exporters read.
+func TestSBOM(t *testing.T) {
+	with := func(change func(*plan.Input)) plan.Plan {
+		in := input()
+		in.Config.SBOM = &config.SBOM{Formats: []string{"spdx"}, Attach: true}
+		in.Plugins["oci"] = plan.Plugin{Digest: "sha256:p4", Exporter: &sdk.ExporterInfo{MultiArch: true, Attachments: true}}
+		in.Origins = map[string]string{"x86_64": "host {}", "aarch64": "deb {}"}
+		change(&in)
+		return plan.Make(in)
+	}
+	before := with(func(*plan.Input) {})
+	for _, s := range before.Steps {
+		if got, want := slices.Contains(s.Needs, "sbom/x86_64"), s.ID == "export/2-oci"; got != want || s.Key == "" {
+			t.Errorf("%s: reads the SBOM: %v, key %q", s.ID, got, s.Key)
+		}
+	}
+	for _, test := range []struct {
+		name   string
+		change func(*plan.Input)
+		want   []string
+	}{
+		{"who it is from", func(in *plan.Input) { in.Config.SBOM.Supplier = "Example Ltd" }, []string{"sbom/x86_64", "sbom/aarch64", "export/2-oci"}},
+		{"where a compiler is from", func(in *plan.Input) { in.Origins["x86_64"] = "path {}" }, []string{"sbom/x86_64", "export/2-oci"}},
+		{"where busybox is from", func(in *plan.Input) { in.Config.Targets[0].Busybox.URLs = []string{"https://example.com/b"} }, []string{"sbom/x86_64", "export/2-oci"}},
+		{"not attached", func(in *plan.Input) { in.Config.SBOM.Attach = false }, []string{"export/2-oci"}},
+	} {
+		var changed []string
+		for _, s := range with(test.change).Steps {
+			if old, _ := before.Step(s.ID); old.Key != s.Key {
+				changed = append(changed, s.ID)
+			}
+		}
+		if diff := cmp.Diff(test.want, changed); diff != "" {
+			t.Errorf("%s: other keys (-want +got):\n%s", test.name, diff)
+		}
+	}
+}
+
 // TestUnknownCompiler leaves keys empty that depend on a compiler that has
 // not been probed.
 func TestUnknownCompiler(t *testing.T) {

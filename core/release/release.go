@@ -13,6 +13,11 @@ type Software struct {
 	// SourcePackage is the name of Debian's source package, whose upstream
 	// tarball is the published one.
 	SourcePackage string
+	// License is an SPDX expression, and Homepage a URL.
+	License, Homepage string
+	// CPE is what databases of vulnerabilities call it: part, vendor and
+	// product of a CPE name, with colons between them.
+	CPE string
 
 	site, ending string
 	// known holds the releases whose tarballs were seen, oldest first.
@@ -32,6 +37,7 @@ type known struct{ version, sha256 string }
 func Busybox() Software {
 	return Software{
 		Name: "busybox", Default: "1.35.0", SourcePackage: "busybox",
+		License: "GPL-2.0-only", Homepage: "https://busybox.net/", CPE: "a:busybox:busybox",
 		site: "https://busybox.net/downloads/", ending: ".tar.bz2",
 		known: []known{
 			{"1.32.1", "9d57c4bd33974140fd4111260468af22856f12f5b5ef7c70c8d9b75c712a0dee"},
@@ -48,6 +54,7 @@ func Busybox() Software {
 func Musl() Software {
 	return Software{
 		Name: "musl", Default: "1.2.3", SourcePackage: "musl",
+		License: "MIT", Homepage: "https://musl.libc.org/", CPE: "a:musl-libc:musl",
 		site: "https://musl.libc.org/releases/", ending: ".tar.gz",
 		known: []known{
 			{"1.2.3", "7d5b0b6062521e4627e099e4c9dc8248d32a30285e959b7eecaa780cf8cfd4a4"},

@@ -1,0 +1,103 @@
+package sbom
+
+import (
+	"archive/tar"
+	"context"
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/mkmini/mkmini/core/linkage"
+)
+
+// ReadLayer returns the files of a layer, an uncompressed tar archive, in its
+// order. A hard link is a file too. Memory grows with the number of files, and
+// not with what is in them.
+func ReadLayer(ctx context.Context, layer string) ([]File, error) {
+	in, err := os.Open(layer)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	var files []File
+	seen := map[string]int{}
+	archive := tar.NewReader(in)
+	for {
+		header, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			return files, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read layer: %w", err)
+		}
+		var f File
+		switch header.Typeflag {
+		case tar.TypeReg:
+			// The reader has read the header and no more, as it needs no
+			// buffer.
+			start, err := in.Seek(0, io.SeekCurrent)
+			if err != nil {
+				return nil, err
+			}
+			if f, err = readFile(ctx, io.NewSectionReader(in, start, header.Size)); err != nil {
+				return nil, fmt.Errorf("read %q: %w", header.Name, err)
+			}
+		case tar.TypeLink:
+			i, ok := seen[header.Linkname]
+			if !ok {
+				return nil, fmt.Errorf("read layer: %q is a link to %q, which is not there", header.Name, header.Linkname)
+			}
+			f = files[i]
+		default:
+			continue
+		}
+		f.Path = strings.TrimPrefix(header.Name, "./")
+		seen[header.Name] = len(files)
+		files = append(files, f)
+	}
+}
+
+// readFile hashes a file, and looks what it is.
+func readFile(ctx context.Context, r *io.SectionReader) (File, error) {
+	short, long := sha1.New(), sha256.New()
+	n, err := io.Copy(io.MultiWriter(short, long), stoppable{ctx, r})
+	if err != nil {
+		return File{}, err
+	}
+	f := File{Size: n, SHA1: hex.EncodeToString(short.Sum(nil)), SHA256: hex.EncodeToString(long.Sum(nil))}
+	start := make([]byte, 2)
+	if _, err := r.ReadAt(start, 0); err == nil && string(start) == "#!" {
+		f.Kind = Script
+		return f, nil
+	}
+	b, err := linkage.Read(r)
+	if errors.Is(err, linkage.ErrNotELF) {
+		return f, nil
+	}
+	f.Kind = ELF
+	if err == nil { // a damaged one is a file all the same
+		f.Needed = b.Needed
+		if b.Interpreter != "" {
+			f.Needed = append(f.Needed, b.Interpreter)
+		}
+	}
+	return f, nil
+}
+
+// stoppable ends with the context's error once that is done.
+type stoppable struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (s stoppable) Read(p []byte) (int, error) {
+	if err := s.ctx.Err(); err != nil {
+		return 0, context.Cause(s.ctx)
+	}
+	return s.r.Read(p)
+}

@@ -1,0 +1,374 @@
+package sbom_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	cdx "github.com/CycloneDX/cyclonedx-go"
+	"github.com/google/go-cmp/cmp"
+	spdxjson "github.com/spdx/tools-golang/json"
+	"github.com/spdx/tools-golang/spdx"
+	"github.com/spdx/tools-golang/spdx/v2/common"
+	"github.com/spdx/tools-golang/spdxlib"
+	"github.com/spdx/tools-golang/utils"
+	"github.com/xeipuuv/gojsonschema"
+
+	"github.com/mkmini/mkmini/core/sbom"
+)
+
+// odd is a name that no JSON text holds as it is.
+const odd = "etc/\xff \"<&>\"\n"
+
+// facts are those of a small image, whose files are read from a layer.
+func facts(t *testing.T) sbom.Facts {
+	t.Helper()
+	self, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	busybox := []byte("busybox")
+	var layer bytes.Buffer
+	w := tar.NewWriter(&layer)
+	add := func(h tar.Header, content []byte) {
+		h.Size = int64(len(content))
+		if err := w.WriteHeader(&h); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write(content); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add(tar.Header{Name: "bin/", Typeflag: tar.TypeDir, Mode: 0o755}, nil)
+	add(tar.Header{Name: "bin/busybox", Typeflag: tar.TypeReg, Mode: 0o755}, busybox)
+	add(tar.Header{Name: "bin/again", Typeflag: tar.TypeLink, Linkname: "bin/busybox"}, nil)
+	add(tar.Header{Name: "bin/sh", Typeflag: tar.TypeSymlink, Linkname: "busybox"}, nil)
+	add(tar.Header{Name: "dev/null", Typeflag: tar.TypeChar, Devmajor: 1, Devminor: 3}, nil)
+	add(tar.Header{Name: odd, Typeflag: tar.TypeReg, Mode: 0o644}, []byte("x"))
+	add(tar.Header{Name: "init", Typeflag: tar.TypeReg, Mode: 0o755}, []byte("#!/bin/sh\n"))
+	add(tar.Header{Name: "usr/bin/app", Typeflag: tar.TypeReg, Mode: 0o755}, self)
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "layer.tar")
+	if err := os.WriteFile(path, layer.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	files, err := sbom.ReadLayer(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) != 5 || files[4].Kind != sbom.ELF || files[3].Kind != sbom.Script || files[0].SHA1 != fmt.Sprintf("%x", sha1.Sum(busybox)) {
+		t.Fatalf("the files are %+v", files)
+	}
+	files[4].Needed = []string{"again", "libnone.so"}
+	files[1].Kind = sbom.ELF
+	return sbom.Facts{
+		Name: "mini", Arch: "aarch64", Platform: "linux/arm64", Layer: fmt.Sprintf("%x", sha256.Sum256(layer.Bytes())),
+		Created: time.Unix(315532800, 0), Mkmini: "1.0.0", Supplier: "Example Ltd",
+		Busybox: sbom.Program{
+			Name: "busybox", Version: "1.35.0", License: "GPL-2.0-only", Homepage: "https://busybox.net/", CPE: "a:busybox:busybox",
+			SHA256: fmt.Sprintf("%x", sha256.Sum256(busybox)),
+			Source: &sbom.Source{
+				Tarball: "busybox-1.35.0.tar.bz2", URL: "https://busybox.net/downloads/busybox-1.35.0.tar.bz2",
+				SHA256: strings.Repeat("a", 64), Config: strings.Repeat("c", 64),
+				Patches: []sbom.Patch{{Name: "0001-a.patch", Text: []byte("--- a\n+++ b\n")}, {Name: "0002-b.patch", Text: []byte("\xff")}},
+			},
+		},
+		Libc: &sbom.Program{
+			Name: "musl", Version: "1.2.3", License: "MIT", Homepage: "https://musl.libc.org/", CPE: "a:musl-libc:musl",
+			Source: &sbom.Source{Tarball: "musl-1.2.3.tar.gz", SHA256: strings.Repeat("b", 64)},
+		},
+		Compiler: sbom.Compiler{
+			Name: "gcc", Version: "12.2.0", Target: "aarch64-linux-gnu", Fingerprint: "sha256:" + strings.Repeat("d", 64), From: "deb", Headers: "6.1.187",
+			Parts: map[string]string{"gcc-12-aarch64-linux-gnu": "12.2.0-14cross1 sha256:" + strings.Repeat("e", 64), "suite": "bookworm"},
+		},
+		Applications: []sbom.Application{{Path: "usr/bin/app"}, {Path: "gone"}},
+		Files:        files,
+	}
+}
+
+// write returns a document, which has to be the same each time.
+func write(t *testing.T, f sbom.Facts, name string) []byte {
+	t.Helper()
+	format, err := sbom.Find(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var first, second bytes.Buffer
+	if err := format.Write(f, &first); err != nil {
+		t.Fatal(err)
+	}
+	slices.Reverse(f.Files) // their order has no say in the text
+	if err := format.Write(f, &second); err != nil {
+		t.Fatal(err)
+	}
+	slices.Reverse(f.Files)
+	if !bytes.Equal(first.Bytes(), second.Bytes()) {
+		t.Errorf("%s differs from time to time", name)
+	}
+	return first.Bytes()
+}
+
+func TestSPDX(t *testing.T) {
+	f := facts(t)
+	text := write(t, f, "spdx")
+	doc, err := spdxjson.Read(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := spdxlib.ValidateDocument(doc); err != nil {
+		t.Error(err)
+	}
+	conforms(t, text)
+	if doc.CreationInfo.Created != "1980-01-01T00:00:00Z" || !strings.HasPrefix(doc.DocumentNamespace, "urn:uuid:") {
+		t.Errorf("%+v in %s", doc.CreationInfo, doc.DocumentNamespace)
+	}
+	want := []string{
+		"DOCUMENT DESCRIBES mini",
+		"busybox CONTAINS ./bin/again", "busybox CONTAINS ./bin/busybox", "busybox GENERATED_FROM busybox-source",
+		"busybox STATIC_LINK libgcc", "busybox STATIC_LINK musl",
+		"gcc BUILD_TOOL_OF busybox", "gcc BUILD_TOOL_OF musl",
+		"gcc-12-aarch64-linux-gnu BUILD_TOOL_OF busybox", "gcc-12-aarch64-linux-gnu BUILD_TOOL_OF musl",
+		"linux-headers BUILD_DEPENDENCY_OF busybox", "mini CONTAINS app", "mini CONTAINS busybox", "mini CONTAINS gone",
+		"mkmini BUILD_TOOL_OF mini", "musl GENERATED_FROM musl-source",
+		"suite BUILD_TOOL_OF busybox", "suite BUILD_TOOL_OF musl",
+		"./bin/again GENERATED_FROM busybox-source", "./bin/busybox GENERATED_FROM busybox-source",
+		"./busybox-source/patches/0001-a.patch PATCH_FOR busybox-source", "./busybox-source/patches/0002-b.patch PATCH_FOR busybox-source",
+		"./usr/bin/app DYNAMIC_LINK ./bin/again", "app CONTAINS ./usr/bin/app",
+		"mini CONTAINS ./bin/again", "mini CONTAINS ./bin/busybox", `mini CONTAINS ./etc/\xff "<&>"` + "\n", "mini CONTAINS ./init", "mini CONTAINS ./usr/bin/app",
+	}
+	slices.Sort(want)
+	if diff := cmp.Diff(want, relationships(doc)); diff != "" {
+		t.Errorf("relationships (-want +got):\n%s", diff)
+	}
+}
+
+// relationships returns what is what to what, by names.
+func relationships(doc *spdx.Document) []string {
+	names := map[common.ElementID]string{"DOCUMENT": "DOCUMENT"}
+	for _, p := range doc.Packages {
+		names[p.PackageSPDXIdentifier] = p.PackageName
+		if p.PrimaryPackagePurpose == "SOURCE" && p.PackageFileName != "" {
+			names[p.PackageSPDXIdentifier] += "-source"
+		}
+	}
+	for _, f := range doc.Files {
+		names[f.FileSPDXIdentifier] = f.FileName
+	}
+	var list []string
+	for _, r := range doc.Relationships {
+		list = append(list, fmt.Sprintf("%s %s %s", names[r.RefA.ElementRefID], r.Relationship, names[r.RefB.ElementRefID]))
+	}
+	slices.Sort(list)
+	return list
+}
+
+// Rules of the specification that the library doesn't look after.
+// Source: SPDX 2.3, chapters 6 to 8, and annex D.
+var (
+	spdxID      = regexp.MustCompile(`^SPDXRef-[A-Za-z0-9.-]+$`)
+	location    = regexp.MustCompile(`^(NOASSERTION|NONE|https?://\S+)$`)
+	spdxLicense = regexp.MustCompile(`^(NOASSERTION|NONE|[A-Za-z0-9.-]+( WITH [A-Za-z0-9.-]+)?)$`)
+)
+
+// conforms holds a document to the rules.
+func conforms(t *testing.T, text []byte) {
+	t.Helper()
+	var doc struct {
+		SPDXVersion, DataLicense, SPDXID, Name, DocumentNamespace string
+		CreationInfo                                              struct{ Created string }
+		Packages                                                  []struct {
+			SPDXID, Name, DownloadLocation, LicenseConcluded, LicenseDeclared, CopyrightText string
+			FilesAnalyzed                                                                    bool
+			PackageVerificationCode                                                          map[string]any
+			Checksums                                                                        []struct{ Algorithm, ChecksumValue string }
+		}
+		Files []struct {
+			SPDXID, FileName, LicenseConcluded, CopyrightText string
+			Checksums                                         []struct{ Algorithm, ChecksumValue string }
+		}
+	}
+	if err := json.Unmarshal(text, &doc); err != nil {
+		t.Fatal(err)
+	}
+	if doc.SPDXVersion != "SPDX-2.3" || doc.DataLicense != "CC0-1.0" || doc.SPDXID != "SPDXRef-DOCUMENT" || doc.Name == "" || strings.Contains(doc.DocumentNamespace, "#") {
+		t.Errorf("the document is %+v", doc)
+	}
+	ids := map[string]bool{doc.SPDXID: true}
+	unique := func(id string) {
+		if !spdxID.MatchString(id) || ids[id] {
+			t.Errorf("the identifier %q is wrong or there twice", id)
+		}
+		ids[id] = true
+	}
+	for _, p := range doc.Packages {
+		unique(p.SPDXID)
+		if p.Name == "" || !location.MatchString(p.DownloadLocation) || !spdxLicense.MatchString(p.LicenseConcluded) ||
+			!spdxLicense.MatchString(p.LicenseDeclared) || p.FilesAnalyzed != (p.PackageVerificationCode != nil) {
+			t.Errorf("the package is %+v", p)
+		}
+	}
+	for _, f := range doc.Files {
+		unique(f.SPDXID)
+		if !strings.HasPrefix(f.FileName, "./") || len(f.Checksums) != 2 || f.Checksums[0].Algorithm != "SHA1" || len(f.Checksums[0].ChecksumValue) != 2*sha1.Size {
+			t.Errorf("the file is %+v", f)
+		}
+	}
+}
+
+// TestVerificationCode computes it as the specification says: from the files
+// of the image alone, and not from patches.
+func TestVerificationCode(t *testing.T) {
+	f := facts(t)
+	doc, err := spdxjson.Read(bytes.NewReader(write(t, f, "spdx")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sums []string
+	var files []*spdx.File
+	for _, file := range f.Files {
+		sums = append(sums, file.SHA1)
+		files = append(files, &spdx.File{FileName: file.Path, Checksums: []common.Checksum{{Algorithm: common.SHA1, Value: file.SHA1}}})
+	}
+	slices.Sort(sums)
+	sum := sha1.Sum([]byte(strings.Join(sums, "")))
+	other, err := utils.GetVerificationCode(files, "")
+	if got := doc.Packages[0].PackageVerificationCode.Value; err != nil || got != hex.EncodeToString(sum[:]) || got != other.Value {
+		t.Errorf("got %s, want %x and %s (%v)", got, sum, other.Value, err)
+	}
+}
+
+// schema is CycloneDX's own, as its library for Go comes with it.
+func schema(t *testing.T) *gojsonschema.Schema {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/CycloneDX/cyclonedx-go").Output()
+	if err != nil {
+		t.Fatalf("find the schema: %v", err)
+	}
+	load := func(name string) gojsonschema.JSONLoader {
+		text, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(out)), "schema", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return gojsonschema.NewBytesLoader(text)
+	}
+	l := gojsonschema.NewSchemaLoader()
+	if err := l.AddSchemas(load("spdx.schema.json"), load("jsf-0.82.schemax.json")); err != nil {
+		t.Fatal(err)
+	}
+	s, err := l.Compile(load("bom-1.6.schema.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestCycloneDX(t *testing.T) {
+	f := facts(t)
+	s := schema(t)
+	for name, change := range map[string]func(*sbom.Facts){
+		"all": func(*sbom.Facts) {},
+		"bare": func(f *sbom.Facts) {
+			*f = sbom.Facts{Name: "mini", Arch: "sw64", Layer: f.Layer, Busybox: sbom.Program{Name: "busybox"}}
+		},
+		"dynamic": func(f *sbom.Facts) { f.Dynamic, f.Libc.Source, f.Supplier = true, nil, "" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := f
+			change(&f)
+			text := write(t, f, "cyclonedx")
+			result, err := s.Validate(gojsonschema.NewBytesLoader(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range result.Errors() {
+				t.Error(e)
+			}
+			var bom cdx.BOM
+			if err := cdx.NewBOMDecoder(bytes.NewReader(text), cdx.BOMFileFormatJSON).Decode(&bom); err != nil {
+				t.Fatal(err)
+			}
+			complete(t, &bom)
+			doc := write(t, f, "spdx")
+			conforms(t, doc)
+		})
+	}
+	bad, err := s.Validate(gojsonschema.NewStringLoader(`{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{"type":"nothing","name":"x"}]}`))
+	if err != nil || bad.Valid() {
+		t.Errorf("the schema takes anything: %v", err)
+	}
+}
+
+// complete looks whether all that a document refers to is there, once.
+func complete(t *testing.T, bom *cdx.BOM) {
+	t.Helper()
+	refs := map[string]bool{bom.Metadata.Component.BOMRef: true}
+	for _, list := range [][]cdx.Component{*bom.Components, *(*bom.Formulation)[0].Components} {
+		for _, c := range list {
+			if refs[c.BOMRef] || c.BOMRef == "" {
+				t.Errorf("%q is there twice or empty", c.BOMRef)
+			}
+			refs[c.BOMRef] = true
+		}
+	}
+	seen := map[string]bool{}
+	for _, d := range *bom.Dependencies {
+		if seen[d.Ref] || !refs[d.Ref] {
+			t.Errorf("%q depends twice, or isn't there", d.Ref)
+		}
+		seen[d.Ref] = true
+		if d.Dependencies == nil {
+			continue
+		}
+		for _, ref := range *d.Dependencies {
+			if !refs[ref] {
+				t.Errorf("%s depends on %q, which isn't there", d.Ref, ref)
+			}
+		}
+	}
+}
+
+// TestIdentity changes the facts, and looks whether the documents take another
+// name.
+func TestIdentity(t *testing.T) {
+	f := facts(t)
+	name := func(f sbom.Facts) string {
+		doc, err := spdxjson.Read(bytes.NewReader(write(t, f, "spdx")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return doc.DocumentNamespace
+	}
+	first := name(f)
+	f.Busybox.Version = "1.36.1"
+	if name(f) == first {
+		t.Error("two documents have one name")
+	}
+	f.Namespace = "https://example.com/sbom/"
+	if got := name(f); !strings.HasPrefix(got, "https://example.com/sbom/mini-aarch64-") {
+		t.Errorf("the name is %s", got)
+	}
+}
+
+func TestDamagedLayer(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "layer.tar")
+	if err := os.WriteFile(path, []byte(strings.Repeat("x", 1024)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sbom.ReadLayer(t.Context(), path); err == nil {
+		t.Error("no error")
+	}
+}
