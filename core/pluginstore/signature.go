@@ -6,19 +6,16 @@ import (
 	"slices"
 	"strings"
 
-	"aead.dev/minisign"
+	"github.com/mkmini/mkmini/core/signing"
 )
-
-// keyID shows the number of a key as minisign does.
-func keyID(id uint64) string { return fmt.Sprintf("%016X", id) }
 
 // KeyID returns the number of a public key, "" if it is none.
 func KeyID(text string) string {
-	var key minisign.PublicKey
-	if key.UnmarshalText([]byte(text)) != nil {
+	key, err := signing.ParsePublic([]byte(text))
+	if err != nil {
 		return ""
 	}
-	return keyID(key.ID())
+	return key.ID()
 }
 
 // signer is who signed a list of hashes.
@@ -39,17 +36,17 @@ func verify(text, signature []byte, keys map[string]string) (signer, error) {
 	if signature == nil {
 		return signer{}, nil
 	}
-	var s minisign.Signature
-	if err := s.UnmarshalText(signature); err != nil {
+	s, err := signing.ParseSignature(signature)
+	if err != nil {
 		return signer{}, fmt.Errorf("%s is no signature of minisign", SignatureName)
 	}
-	who := signer{id: keyID(s.KeyID)}
+	who := signer{id: s.KeyID()}
 	for _, name := range slices.Sorted(maps.Keys(keys)) {
-		var key minisign.PublicKey
-		if key.UnmarshalText([]byte(keys[name])) != nil || key.ID() != s.KeyID {
+		key, err := signing.ParsePublic([]byte(keys[name]))
+		if err != nil || key.ID() != s.KeyID() {
 			continue
 		}
-		if !minisign.Verify(key, text, signature) {
+		if s.VerifyText(text, key) != nil {
 			return who, fmt.Errorf("%s was not made by the key %s (%s) for this %s", SignatureName, who.id, name, SumsName)
 		}
 		who.key, who.name = keys[name], name
