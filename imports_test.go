@@ -79,9 +79,22 @@ var rules = []rule{
 		reason: "configuration is plain structs to everything else",
 	},
 	{
-		imports: []string{"github.com/hashicorp/go-plugin", "github.com/hashicorp/go-hclog", "google.golang.org/grpc", "google.golang.org/protobuf"},
+		imports: []string{"github.com/hashicorp/go-plugin", "github.com/hashicorp/go-hclog", "google.golang.org/grpc"},
 		allowed: []string{"core/pluginhost", "plugins/sdk", "plugins/proto"}, tests: true,
 		reason: "how plugins are called is the business of host and SDK",
+	},
+	{
+		imports: []string{"google.golang.org/protobuf"},
+		allowed: []string{"core/pluginhost", "plugins/sdk", "plugins/proto", "core/provenance"}, tests: true,
+		reason: "messages are plain structs to everything else",
+	},
+	{
+		imports: []string{"github.com/in-toto/attestation"}, allowed: []string{"core/provenance"},
+		reason: "statements are facts and claims to everything else",
+	},
+	{
+		imports: []string{"aead.dev/minisign", "github.com/secure-systems-lab/go-securesystemslib"}, allowed: []string{"core/signing", "core/config/settings"},
+		reason: "there is one way to sign and to verify",
 	},
 	{
 		imports: []string{"github.com/mholt/archiver"}, allowed: []string{"core/source", "plugins/rootfs"},

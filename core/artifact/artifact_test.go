@@ -49,7 +49,7 @@ func TestPlaceFolder(t *testing.T) {
 	src := folder(t)
 	dst := filepath.Join(t.TempDir(), "there")
 	for range 2 { // the second time over what is there
-		if err := artifact.Place(t.Context(), src, dst); err != nil {
+		if err := artifact.Place(t.Context(), src, dst, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -82,7 +82,7 @@ func TestPlaceKeepsXattrs(t *testing.T) {
 		t.Fatal(err)
 	}
 	dst := filepath.Join(t.TempDir(), "there")
-	if err := artifact.Place(t.Context(), src, dst); err != nil {
+	if err := artifact.Place(t.Context(), src, dst, nil); err != nil {
 		t.Fatal(err)
 	}
 	got, err := xattr.Read(filepath.Join(dst, "bin", "tool"), xattr.Own)
@@ -102,7 +102,7 @@ func TestPlaceReplacesFileByFolderAndBack(t *testing.T) {
 	}
 	dst := filepath.Join(t.TempDir(), "there")
 	for _, one := range []string{file, src, file} {
-		if err := artifact.Place(t.Context(), one, dst); err != nil {
+		if err := artifact.Place(t.Context(), one, dst, nil); err != nil {
 			t.Fatal(err)
 		}
 		if digest(t, one) != digest(t, dst) {
@@ -116,7 +116,7 @@ func TestPlaceFailureKeepsOld(t *testing.T) {
 	if err := os.WriteFile(dst, []byte("old"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := artifact.Place(t.Context(), "/nonexistent", dst); err == nil {
+	if err := artifact.Place(t.Context(), "/nonexistent", dst, nil); err == nil {
 		t.Fatal("placed what is not there")
 	}
 	if data, _ := os.ReadFile(dst); string(data) != "old" {

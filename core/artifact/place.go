@@ -19,8 +19,9 @@ import (
 // Place copies a file or folder from the store to dst, whose folder exists.
 // It is written under a temporary name beside dst and then takes its place
 // in one step, whatever stood there before. Copies rather than links: users
-// change what they are given, and the store must not change with it.
-func Place(ctx context.Context, src, dst string) (err error) {
+// change what they are given, and the store must not change with it. Before it
+// takes its place, finish may add to it; it may be nil.
+func Place(ctx context.Context, src, dst string, finish func(path string) error) (err error) {
 	temp, err := os.MkdirTemp(filepath.Dir(dst), ".mkmini-*")
 	if err != nil {
 		return fmt.Errorf("place %s: %w", dst, err)
@@ -29,6 +30,11 @@ func Place(ctx context.Context, src, dst string) (err error) {
 	made := filepath.Join(temp, filepath.Base(dst))
 	if err := copyTree(ctx, src, made); err != nil {
 		return fmt.Errorf("place %s: %w", dst, err)
+	}
+	if finish != nil {
+		if err := finish(made); err != nil {
+			return fmt.Errorf("finish %s: %w", dst, err)
+		}
 	}
 	if err := swap(made, dst); err != nil {
 		return fmt.Errorf("place %s: %w", dst, err)

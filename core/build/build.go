@@ -14,6 +14,7 @@ import (
 	"github.com/mkmini/mkmini/core/event"
 	"github.com/mkmini/mkmini/core/fault"
 	"github.com/mkmini/mkmini/core/plan"
+	"github.com/mkmini/mkmini/core/provenance"
 	"github.com/mkmini/mkmini/core/source"
 	"github.com/mkmini/mkmini/core/store"
 	"github.com/mkmini/mkmini/core/toolchain"
@@ -54,6 +55,10 @@ type Builder struct {
 	// before anything is made with them; its error ends the build. It may be
 	// nil.
 	Settled func(compilers map[string]toolchain.Probed) error
+	// Provenance makes the envelope with the provenance of an artifact, which
+	// is written beside it and into image layouts. The same facts have to give
+	// the same envelope; nil for no provenance.
+	Provenance func(ctx context.Context, facts provenance.Facts) ([]byte, error)
 }
 
 // Job is one system to build.

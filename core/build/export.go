@@ -14,6 +14,7 @@ import (
 	"github.com/mkmini/mkmini/core/event"
 	"github.com/mkmini/mkmini/core/fault"
 	"github.com/mkmini/mkmini/core/plan"
+	"github.com/mkmini/mkmini/core/provenance"
 	"github.com/mkmini/mkmini/plugins/sdk"
 )
 
@@ -108,6 +109,8 @@ type placed struct {
 	export, target, order int
 	// stamp is the state of what was put there; empty as long as nothing was.
 	stamp string
+	// sealed identifies what was put there, with what was added to it.
+	sealed string
 }
 
 // place puts the artifacts of an export into the output folder, but for
@@ -132,12 +135,8 @@ func (r *run) place(ctx context.Context, s plan.Step, cached bool, start time.Ti
 		if err := r.claim(a.Path, p); err != nil {
 			return nil, err
 		}
-		if p.stamp = r.history.placed(a.Path, a.SHA256); p.stamp == "" || p.stamp != artifact.Stamp(dst) {
-			src := filepath.Join(r.Store.Path(s.Key), outName, filepath.FromSlash(a.Path))
-			if err := r.copy(ctx, src, dst, a); err != nil {
-				return nil, err
-			}
-			p.stamp = artifact.Stamp(dst)
+		if err := r.placeOne(ctx, s, a, dst, &p); err != nil {
+			return nil, err
 		}
 		p.Elapsed = r.Now().Sub(start)
 		artifacts = append(artifacts, p.Artifact)
@@ -148,27 +147,72 @@ func (r *run) place(ctx context.Context, s plan.Step, cached bool, start time.Ti
 	return artifacts, nil
 }
 
-// copy puts one artifact in its place and reads it back: it is what the user
-// ships.
-func (r *run) copy(ctx context.Context, src, dst string, a shipped) error {
-	if err := os.MkdirAll(filepath.Dir(dst), 0o755); err != nil {
-		return err
-	}
-	if err := artifact.Place(ctx, src, dst); err != nil {
-		return err
-	}
-	digest, _, err := artifact.Digest(dst)
+// placeOne puts one artifact in its place, with what is added to it, unless all
+// of that is there.
+func (r *run) placeOne(ctx context.Context, s plan.Step, a shipped, dst string, p *placed) error {
+	more, err := r.seal(ctx, s, a)
 	if err != nil {
 		return err
 	}
-	if digest != a.SHA256 {
-		return &fault.Error{
+	p.sealed = more.digest(a)
+	was := r.history.placed(a.Path, p.sealed)
+	if p.stamp = was.Stamp; p.stamp == "" || p.stamp != artifact.Stamp(dst) {
+		src := filepath.Join(r.Store.Path(s.Key), outName, filepath.FromSlash(a.Path))
+		if p.SHA256, p.Size, err = r.copy(ctx, src, dst, a, more); err != nil {
+			return err
+		}
+		p.stamp = artifact.Stamp(dst)
+	} else if was.Digest != "" {
+		p.SHA256, p.Size = was.Digest, was.Size
+	}
+	if more.envelope != nil {
+		p.Provenance = p.Path + provenance.Suffix
+	}
+	if more.sums != nil {
+		p.Sums = p.Path + artifact.SumsSuffix
+	}
+	return more.beside(dst)
+}
+
+// copy puts one artifact in its place and reads it back: it is what the user
+// ships. It returns the artifact's digest and size, which are those in the
+// store unless something is added to it.
+func (r *run) copy(ctx context.Context, src, dst string, a shipped, more seal) (digest string, size int64, err error) {
+	if err := os.MkdirAll(filepath.Dir(dst), 0o755); err != nil {
+		return "", 0, err
+	}
+	digest, size = a.SHA256, a.Size
+	finish := r.finishing(ctx, more, a.Path)
+	if finish != nil {
+		add := finish
+		finish = func(path string) error {
+			if err := intact(path, a.SHA256); err != nil {
+				return err
+			}
+			if err := add(path); err != nil {
+				return err
+			}
+			digest, size, err = artifact.Digest(path)
+			return err
+		}
+	}
+	if err := artifact.Place(ctx, src, dst, finish); err != nil {
+		return "", 0, err
+	}
+	return digest, size, intact(dst, digest)
+}
+
+// intact checks that an artifact is what it should be.
+func intact(path, want string) error {
+	digest, _, err := artifact.Digest(path)
+	if err == nil && digest != want {
+		err = &fault.Error{
 			Summary: "An artifact isn't what was written",
-			Detail:  fmt.Sprintf("%s has sha256 %s when it is read back, and should have %s.", dst, digest, a.SHA256),
+			Detail:  fmt.Sprintf("%s has sha256 %s when it is read back, and should have %s.", path, digest, want),
 			Remedy:  "Remove the store and build again; if it comes back, the disk or the memory of this machine is at fault.",
 		}
 	}
-	return nil
+	return err
 }
 
 // claim keeps two export blocks from writing the same file.

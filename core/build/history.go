@@ -35,9 +35,13 @@ type historyData struct {
 	Placed map[string]placedRecord `json:"placed"`
 }
 
+// placedRecord is what was put somewhere: what identifies it, with what was
+// added to it, and its state. Digest and Size are those of the artifact itself.
 type placedRecord struct {
 	SHA256 string `json:"sha256"`
 	Stamp  string `json:"stamp"`
+	Digest string `json:"digest,omitempty"`
+	Size   int64  `json:"size,omitempty"`
 }
 
 // history reads what is remembered of a job.
@@ -68,15 +72,15 @@ func (h history) note(s plan.Step) {
 	h.data.Steps[s.ID] = s.Parts
 }
 
-// placed returns the stamp of an artifact that was put into the output
-// folder, if it had that digest.
-func (h history) placed(path, sha256 string) string {
+// placed returns what is remembered of an artifact that was put into the output
+// folder, if it was the one that the digest identifies.
+func (h history) placed(path, sealed string) placedRecord {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if p := h.data.Placed[path]; p.SHA256 == sha256 {
-		return p.Stamp
+	if p := h.data.Placed[path]; p.SHA256 == sealed {
+		return p
 	}
-	return ""
+	return placedRecord{}
 }
 
 // why says why a step must run.
@@ -118,7 +122,11 @@ func (h history) save(artifacts map[string]placed) error {
 	defer h.mu.Unlock()
 	for path, p := range artifacts {
 		if p.stamp != "" {
-			h.data.Placed[path] = placedRecord{SHA256: p.SHA256, Stamp: p.stamp}
+			record := placedRecord{SHA256: p.sealed, Stamp: p.stamp}
+			if p.sealed != p.SHA256 {
+				record.Digest, record.Size = p.SHA256, p.Size
+			}
+			h.data.Placed[path] = record
 		}
 	}
 	data, err := json.Marshal(h.data)

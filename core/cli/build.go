@@ -49,7 +49,15 @@ func (a *app) run(ctx context.Context, view event.Sink) (artifacts []event.Artif
 	if err := a.deliverable(s.config, view); err != nil {
 		return nil, err
 	}
+	seal, err := a.sealer(ctx, s.config)
+	if err != nil {
+		return nil, err
+	}
+	t.builder.Provenance = seal.provenance()
 	if artifacts, err = t.builder.Build(ctx, t.job(s)); err != nil {
+		return artifacts, err
+	}
+	if err := seal.sign(ctx, view, artifacts); err != nil {
 		return artifacts, err
 	}
 	return artifacts, a.deliver(ctx, view, artifacts)

@@ -137,7 +137,7 @@ it as docker and OCI images, archives and initramfs: the same bytes each time.
 	a.buildFlags(root)
 	root.AddCommand(a.buildCommand(), a.planCommand(), a.validateCommand(), a.fmtCommand(), a.versionCommand(),
 		a.lockCommand(), a.initCommand(), a.fetchCommand(), a.bundleCommand(), a.unbundleCommand(), a.gcCommand())
-	root.AddCommand(a.pushCommand())
+	root.AddCommand(a.pushCommand(), a.signCommand(), a.keyCommand())
 	root.AddCommand(a.archCommand(), a.doctorCommand(), a.toolchainCommand(), a.pluginCommand(),
 		a.inspectCommand(), a.diffCommand())
 	return root

@@ -22,6 +22,12 @@ type Config struct {
 	SBOM *SBOM `json:",omitempty"`
 	// Required are the plugins of `required_plugins`, sorted by name.
 	Required []RequiredPlugin `json:",omitempty"`
+	// Provenance is nil if no provenance is to be written, and Sign if nothing
+	// is to be signed.
+	Provenance *Provenance `json:",omitempty"`
+	Sign       *Sign       `json:",omitempty"`
+	// Origin is what the configuration was read from.
+	Origin Origin `json:"-"`
 }
 
 // SBOM is an `sbom` block: documents about what is in the images.

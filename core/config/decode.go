@@ -80,7 +80,7 @@ func (d *decoder) add(diags ...*hcl.Diagnostic) {
 }
 
 func (d *decoder) config() *Config {
-	cfg := &Config{Dir: d.doc.dir, Required: d.doc.Required()}
+	cfg := &Config{Dir: d.doc.dir, Required: d.doc.Required(), Provenance: d.provenance(), Sign: d.sign(), Origin: d.doc.Origin()}
 	if d.doc.name.IsKnown() {
 		cfg.Name = d.doc.name.AsString()
 	}

@@ -108,7 +108,7 @@ func TestReferenceIsComplete(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := string(text)
-	shapes := []shape{top, {attrs: toolchainAttrs}, muslShape, requiredShape, busyboxShape, appletsShape, rootfsShape, sbomShape, variableShape, validationShape}
+	shapes := []shape{top, {attrs: toolchainAttrs}, muslShape, requiredShape, provenanceShape, signShape, busyboxShape, appletsShape, rootfsShape, sbomShape, variableShape, validationShape}
 	for _, kind := range fromKinds {
 		shapes = append(shapes, shape{attrs: kind.attrs})
 	}

@@ -59,7 +59,7 @@ var top = shape{
 	attrs: []attribute{{name: "name", typ: cty.String}},
 	blocks: []nested{
 		{"toolchain", "ARCH"}, {"musl", ""}, {"busybox", ""}, {"rootfs", ""}, {"export", "EXPORTER"},
-		{"sbom", ""}, {"variable", "NAME"}, {"locals", ""}, {"required_plugins", ""},
+		{"sbom", ""}, {"variable", "NAME"}, {"locals", ""}, {"required_plugins", ""}, {"provenance", ""}, {"sign", ""},
 	},
 }
 

@@ -154,6 +154,12 @@ type Artifact struct {
 	SHA256 string `json:"sha256,omitempty"`
 	// Size is the length in bytes, of a folder the sum of its files.
 	Size int64 `json:"size"`
+	// Provenance is the path of its provenance, Sums that of the checksums of a
+	// folder, and Signature that of its signature, or of its checksums'; each
+	// is empty if there is none.
+	Provenance string `json:"provenance,omitempty"`
+	Sums       string `json:"sums,omitempty"`
+	Signature  string `json:"signature,omitempty"`
 	// Elapsed is how long its export took; JSON has it in seconds.
 	Elapsed time.Duration `json:"-"`
 	// Run are shell commands that use it, in order; {path} stands for Path.

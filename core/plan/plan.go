@@ -6,6 +6,7 @@ package plan
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -275,7 +276,12 @@ func (m *maker) busybox(i int, t config.Target) {
 		{"the toolchain's attributes", string(t.Toolchain.Attributes)},
 	}
 	if digest, ok := m.in.Configs[b.Config]; ok {
-		parts[4] = Part{"the file " + b.Config, digest}
+		// Where the folder is has no say.
+		name, err := filepath.Rel(m.in.Config.Dir, b.Config)
+		if err != nil {
+			name = b.Config
+		}
+		parts[4] = Part{"the file " + name, digest}
 	}
 	source, patches := m.sourceOf(t, busyboxTarball(b))
 	parts = append(parts, patches...)
