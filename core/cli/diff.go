@@ -25,13 +25,13 @@ type trouble struct{ error }
 func (t *trouble) Unwrap() error { return t.error }
 
 func (a *app) diffCommand() *cobra.Command {
-	var platform string
+	var which inspect.Options
 	var ignore []string
 	cmd := &cobra.Command{
 		Use:   "diff A B",
 		Short: "Compare two artifacts entry by entry",
-		Long: `Compare two artifacts entry by entry: archives, images and folders, which may
-be of different formats. See "mkmini inspect" for what can be read. Two images
+		Long: `Compare two artifacts entry by entry: archives, images, disks and folders, which
+may be of different formats. See "mkmini inspect" for what can be read. Two images
 are also compared in how containers are started. The exit code is 0 if they are
 the same, 1 if they differ, and 2 if they can't be compared.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -43,7 +43,7 @@ the same, 1 if they differ, and 2 if they can't be compared.`,
 					return &usageError{fmt.Sprintf("--ignore %s: there are %s", what, strings.Join(inspect.Ignorable, ", "))}
 				}
 			}
-			err := a.diff(cmd.Context(), args, platform, ignore)
+			err := a.diff(cmd.Context(), args, which, ignore)
 			if err != nil && !errors.Is(err, errDifferent) && cmd.Context().Err() == nil {
 				return &trouble{err}
 			}
@@ -51,7 +51,7 @@ the same, 1 if they differ, and 2 if they can't be compared.`,
 		},
 	}
 	cmd.Flags().StringArrayVar(&ignore, "ignore", nil, "leave `WHAT` out: "+strings.Join(inspect.Ignorable, ", ")+" (repeatable)")
-	platformFlag(cmd, &platform)
+	choiceFlags(cmd, &which)
 	a.jsonFlag(cmd)
 	return cmd
 }
@@ -65,10 +65,10 @@ type difference struct {
 	Changes []inspect.Change `json:"changes"`
 }
 
-func (a *app) diff(ctx context.Context, paths []string, platform string, ignore []string) error {
+func (a *app) diff(ctx context.Context, paths []string, which inspect.Options, ignore []string) error {
 	var trees [2]*inspect.Tree
 	for i, path := range paths {
-		art, err := inspect.Read(ctx, path, inspect.Options{Platform: platform})
+		art, err := inspect.Read(ctx, path, which)
 		if err != nil {
 			return err
 		}
@@ -99,6 +99,9 @@ func only(art *inspect.Artifact) (*inspect.Tree, error) {
 		return nil, &usageError{fmt.Sprintf("%s holds no image", inspect.Quote(art.Path))}
 	case 1:
 		return art.Trees[0], nil
+	}
+	if art.Partitions != nil {
+		return nil, &usageError{fmt.Sprintf("%s has several partitions with file systems: choose one with --partition", inspect.Quote(art.Path))}
 	}
 	var platforms []string
 	for _, t := range art.Trees {

@@ -16,45 +16,60 @@ import (
 
 	"github.com/mkmini/mkmini/core/capability"
 	"github.com/mkmini/mkmini/core/inspect"
+	"github.com/mkmini/mkmini/core/inspect/disk"
 	"github.com/mkmini/mkmini/core/ui"
 )
 
 func (a *app) inspectCommand() *cobra.Command {
-	var platform string
+	var which inspect.Options
 	var summary bool
 	cmd := &cobra.Command{
 		Use:   "inspect ARTIFACT",
-		Short: "Show what is in an archive, an image or a folder",
+		Short: "Show what is in an archive, an image, a disk or a folder",
 		Long: `Show what is in an artifact, mkmini's or anyone's: a tar or newc cpio archive,
 compressed or not, a zip archive, what docker save writes, an OCI layout as a
-folder or a tar archive, or a folder. Layers of images are applied, and checked
+folder or a tar archive, the image of an ext4, squashfs or EROFS file system or
+of a disk, raw or qcow2, or a folder. Layers of images are applied, and checked
 against their digests.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return &usageError{"which artifact? Name one archive, image or folder"}
 			}
-			return a.inspect(cmd.Context(), args[0], platform, summary)
+			return a.inspect(cmd.Context(), args[0], which, summary)
 		},
 	}
 	cmd.Flags().BoolVar(&summary, "summary", false, "leave the entries out")
-	platformFlag(cmd, &platform)
+	choiceFlags(cmd, &which)
 	a.jsonFlag(cmd)
 	return cmd
 }
 
-// platformFlag is the flag of commands that read images.
-func platformFlag(cmd *cobra.Command, platform *string) {
-	cmd.Flags().StringVar(platform, "platform", "", "take the image for `OS/ARCH` of several, such as linux/arm64")
+// choiceFlags are the flags of commands that read images and disks.
+func choiceFlags(cmd *cobra.Command, which *inspect.Options) {
+	cmd.Flags().StringVar(&which.Platform, "platform", "", "take the image for `OS/ARCH` of several, such as linux/arm64")
+	cmd.Flags().IntVar(&which.Partition, "partition", 0, "take the partition with this `NUMBER` of a disk")
+}
+
+// fitting says whether what was chosen fits what was read.
+func fitting(art *inspect.Artifact, which inspect.Options) error {
+	if which.Platform != "" && len(art.Trees) > 0 && art.Trees[0].Image == nil {
+		return &usageError{fmt.Sprintf("--platform %s: %s is no image", which.Platform, inspect.Quote(art.Path))}
+	}
+	if which.Partition != 0 && art.Partitions == nil {
+		return &usageError{fmt.Sprintf("--partition %d: %s is no disk with partitions", which.Partition, inspect.Quote(art.Path))}
+	}
+	return nil
 }
 
 // inspect shows an artifact.
-func (a *app) inspect(ctx context.Context, path, platform string, summary bool) error {
-	art, err := inspect.Read(ctx, path, inspect.Options{Platform: platform, ELF: true})
+func (a *app) inspect(ctx context.Context, path string, which inspect.Options, summary bool) error {
+	which.ELF = true
+	art, err := inspect.Read(ctx, path, which)
 	if err != nil {
 		return err
 	}
-	if platform != "" && len(art.Trees) > 0 && art.Trees[0].Image == nil {
-		return &usageError{fmt.Sprintf("--platform %s: %s is no image", platform, inspect.Quote(path))}
+	if err := fitting(art, which); err != nil {
+		return err
 	}
 	if summary {
 		for _, t := range art.Trees {
@@ -70,6 +85,10 @@ func (a *app) inspect(ctx context.Context, path, platform string, summary bool) 
 		title += ", " + art.Compression
 	}
 	fmt.Fprintf(w, "%s: %s\n", inspect.Quote(path), title)
+	if art.Partitions != nil {
+		fmt.Fprintln(w)
+		writePartitions(w, art.Partitions)
+	}
 	for _, t := range art.Trees {
 		fmt.Fprintln(w)
 		writeTree(w, t)
@@ -84,11 +103,29 @@ func (a *app) inspect(ctx context.Context, path, platform string, summary bool) 
 	return w.Flush()
 }
 
+// writePartitions shows a partition table.
+func writePartitions(w io.Writer, t *disk.Table) {
+	fmt.Fprintf(w, "%-13s %s %s\n", "table", t.Kind, t.ID)
+	for _, p := range t.Partitions {
+		text := fmt.Sprintf("from %d, %s, type %s", p.Start, ui.Size(p.Size), p.Type)
+		if p.ID != "" {
+			text += ", id " + p.ID
+		}
+		if p.Name != "" {
+			text += ", " + inspect.Quote(p.Name)
+		}
+		fmt.Fprintf(w, "%-13s %s\n", fmt.Sprintf("partition %d", p.Number), text)
+	}
+}
+
 // writeTree shows a file system. Errors stay in w.
 func writeTree(w io.Writer, t *inspect.Tree) {
 	if t.Image != nil {
 		writeImage(w, t.Image)
 		fmt.Fprintln(w)
+	}
+	if t.Volume != nil && t.Volume.Partition > 0 {
+		fmt.Fprintf(w, "%-13s %s\n\n", fmt.Sprintf("partition %d", t.Volume.Partition), t.Volume.Filesystem)
 	}
 	for _, e := range t.Entries {
 		fmt.Fprintln(w, line(e))

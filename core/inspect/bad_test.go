@@ -45,7 +45,7 @@ func TestBad(t *testing.T) {
 	}{
 		{"nothing", nil, "it is empty"},
 		{"text", []byte("hello, world"), "no archive of a kind that is known"},
-		{"squashfs", []byte("hsqs" + strings.Repeat("x", 600)), "squashfs"},
+		{"squashfs", []byte("hsqs" + strings.Repeat("x", 600)), "sqfs2tar"},
 		{"old cpio", []byte("070707" + strings.Repeat("0", 600)), "the old format"},
 		{"text in gzip", gzipped(t, []byte("hello")), "no archive of a kind that is known"},
 		{"loop", tarOf(t, loop...), "entry a/x: symlinks lead to each other"},

@@ -246,7 +246,7 @@ func chosen(a *Artifact, others []string) error {
 		return errors.New("it holds no image")
 	}
 	slices.Sort(others)
-	return &choiceError{"it is for " + strings.Join(slices.Compact(others), ", ")}
+	return &choiceError{"it is for " + strings.Join(slices.Compact(others), ", "), platformFlag}
 }
 
 func digestOf(data []byte) string {

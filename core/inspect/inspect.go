@@ -16,6 +16,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/mkmini/mkmini/core/fault"
+	"github.com/mkmini/mkmini/core/inspect/disk"
 	"github.com/mkmini/mkmini/core/source"
 )
 
@@ -50,6 +51,8 @@ type Options struct {
 	// Platform chooses among images: "linux/arm64", "linux/arm/v7"; empty for
 	// all. It has no meaning for what is no image.
 	Platform string
+	// Partition chooses among a disk's partitions by number; 0 for all.
+	Partition int
 	// ELF says whether to look into executables.
 	ELF bool
 	// Limits are those of what is read.
@@ -60,15 +63,19 @@ type Options struct {
 type Artifact struct {
 	// Path is as it was given.
 	Path string `json:"path"`
-	// Format is "folder", "tar", "cpio", "zip", "docker" or "oci". What docker save
-	// writes today is also an OCI layout, and read as that.
+	// Format is "folder", "tar", "cpio", "zip", "docker", "oci", "ext4" (ext2 and
+	// ext3 too), "squashfs", "erofs", "disk" or "qcow2". What docker save writes
+	// today is also an OCI layout, and read as that.
 	Format string `json:"format"`
 	// Compression is "gzip", "bzip2", "xz", "zstd" or empty: of the whole
 	// artifact, not of an image's layers.
 	Compression string `json:"compression,omitempty"`
+	// Partitions is the partition table of a disk; nil for all else.
+	Partitions *disk.Table `json:"partitions,omitempty"`
 	// Attached are manifests in an OCI layout that are no images.
 	Attached []Attachment `json:"attached,omitempty"`
-	// Trees are the file systems: one of each image, or the only one.
+	// Trees are the file systems: one of each image or partition, or the only
+	// one.
 	Trees []*Tree `json:"trees,omitzero"`
 }
 
@@ -76,6 +83,8 @@ type Artifact struct {
 type Tree struct {
 	// Image is nil if it isn't that of an image.
 	Image *Image `json:"image,omitempty"`
+	// Volume is nil if it isn't that of a file system's image.
+	Volume *Volume `json:"volume,omitempty"`
 	// Totals sum the entries up.
 	Totals Totals `json:"totals"`
 	// Notes are what is strange about the entries, each one clause.
@@ -86,7 +95,7 @@ type Tree struct {
 
 // Read reads an artifact: a tar or newc cpio archive, compressed or not, a zip
 // archive, what docker save writes, an OCI layout as a folder or a tar archive,
-// or a folder.
+// the image of a file system or of a disk, or a folder.
 // Failures are *fault.Error, apart from the end of ctx, which is its cause.
 func Read(ctx context.Context, path string, o Options) (*Artifact, error) {
 	a, err := read(ctx, path, o)
@@ -99,12 +108,12 @@ func Read(ctx context.Context, path string, o Options) (*Artifact, error) {
 	f := &fault.Error{
 		Step: "inspect " + quoted(filepath.Base(path)), Summary: "Artifact not readable",
 		Detail: fmt.Sprintf("%s can't be read: %s.", quoted(path), err), Err: err,
-		Remedy: "Give a tar, cpio or zip archive, what docker save writes, an OCI layout, or a folder, that is complete.",
+		Remedy: "Give a tar, cpio or zip archive, what docker save writes, an OCI layout, an image of ext4, squashfs, erofs or a disk, or a folder, that is complete.",
 	}
 	var choice *choiceError
 	switch {
 	case errors.As(err, &choice):
-		f.Summary, f.Usage, f.Remedy = "No such platform", true, "Choose one of them with --platform, or leave that out."
+		f.Summary, f.Usage, f.Remedy = choice.summary(), true, "Choose one of them with "+choice.flag+", or leave that out."
 		f.Detail = fmt.Sprintf("%s: %s.", quoted(path), err)
 	case errors.Is(err, os.ErrNotExist):
 		f.Usage = true
@@ -113,11 +122,11 @@ func Read(ctx context.Context, path string, o Options) (*Artifact, error) {
 }
 
 func read(ctx context.Context, path string, o Options) (*Artifact, error) {
-	s := &scanner{limits: o.Limits.withDefaults(), elf: o.ELF, done: ctx.Err}
+	s := &scanner{limits: o.Limits.withDefaults(), elf: o.ELF, partition: o.Partition, done: ctx.Err}
 	if o.Platform != "" {
 		want, err := v1.ParsePlatform(o.Platform)
 		if err != nil || want.OS == "" || want.Architecture == "" {
-			return nil, &choiceError{fmt.Sprintf("%q is no platform such as linux/arm64", o.Platform)}
+			return nil, &choiceError{fmt.Sprintf("%q is no platform such as linux/arm64", o.Platform), platformFlag}
 		}
 		s.want = want
 	}
@@ -141,8 +150,15 @@ func read(ctx context.Context, path string, o Options) (*Artifact, error) {
 	return a, nil
 }
 
-// choiceError says that what was asked for isn't there.
-type choiceError struct{ text string }
+// choiceError says that what was asked for by a flag isn't there.
+type choiceError struct{ text, flag string }
+
+const (
+	platformFlag  = "--platform"
+	partitionFlag = "--partition"
+)
+
+func (e *choiceError) summary() string { return "No such " + e.flag[2:] }
 
 func (e *choiceError) Error() string { return e.text }
 
@@ -169,9 +185,12 @@ func (s *scanner) readFile(path string, a *Artifact) error {
 	defer in.Close()
 	a.Compression = name
 	stream := bufio.NewReaderSize(&capped{in, s}, 256<<10)
-	head, err := stream.Peek(512)
+	head, err := stream.Peek(volumeHead)
 	if err != nil && err != io.EOF {
 		return err
+	}
+	if isVolume(head) {
+		return s.readVolume(f, stream, a)
 	}
 	switch kind := kindOf(head); kind {
 	case "cpio":
@@ -258,8 +277,6 @@ func (s *scanner) readPacked(f *os.File, a *Artifact) (bool, error) {
 var kinds = [...]struct{ magic, name string }{
 	{"070707", "a cpio archive in the old format, not in newc"},
 	{"\xc7\x71", "a cpio archive in the binary format, not in newc"},
-	{"hsqs", "a squashfs file system"},
-	{"QFI\xfb", "a qcow2 disk"},
 	{"\x7fELF", "an ELF file"},
 	{"\x04\x22\x4d\x18", "compressed with lz4"},
 	{"\x02\x21\x4c\x18", "compressed with lz4"},
@@ -276,7 +293,7 @@ func kindOf(head []byte) string {
 	if bytes.HasPrefix(head, []byte("PK\x03\x04")) || bytes.HasPrefix(head, []byte("PK\x05\x06")) {
 		return "zip"
 	}
-	if len(head) == 512 && tarBlock(head) {
+	if len(head) >= 512 && tarBlock(head[:512]) {
 		return "tar"
 	}
 	if len(head) == 0 {

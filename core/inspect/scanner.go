@@ -19,6 +19,8 @@ type scanner struct {
 	entries int
 	names   int64
 	elf     bool
+	// partition is the number of the one to read; 0 for all.
+	partition int
 	// want is the platform of images; nil for all.
 	want *v1.Platform
 	// done says why to stop, if so.
