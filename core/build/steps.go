@@ -168,10 +168,14 @@ func (r *run) rootfs(ctx context.Context, s plan.Step, dir string, _ *course) (a
 	if err := r.Store.Load(key, &built); err != nil {
 		return nil, err
 	}
+	temp := filepath.Join(dir, "content")
+	if err := os.Mkdir(temp, 0o700); err != nil {
+		return nil, fmt.Errorf("make a folder for contents: %w", err)
+	}
 	records, err := rootfs.Assemble(ctx, rootfs.Input{
 		Tree:   filepath.Join(r.Store.Path(key), outName, filepath.FromSlash(built.Tree)),
 		Preset: t.Preset, Hostname: r.job.Config.Name,
-		Entries: t.Rootfs, Unchecked: t.Unchecked,
+		Entries: t.Rootfs, Unchecked: t.Unchecked, Temp: temp,
 	})
 	if err != nil {
 		return nil, err
@@ -182,6 +186,9 @@ func (r *run) rootfs(ctx context.Context, s plan.Step, dir string, _ *course) (a
 	}
 	if l.Layers, err = r.split(ctx, dir, records, rootfs.Layers(t.Rootfs)); err != nil {
 		return nil, err
+	}
+	if err := os.RemoveAll(temp); err != nil {
+		return nil, fmt.Errorf("remove contents: %w", err)
 	}
 	return l, r.unchanged(ctx, t)
 }

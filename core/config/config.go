@@ -227,7 +227,7 @@ type Entry struct {
 	// Content is a file's content if Source is empty.
 	Content string
 	// Source is the absolute path of a file or program, or of an overlay's
-	// folder.
+	// folder or archive.
 	Source string
 	// Target is what a symlink points to, or the absolute path of the file
 	// that a hard link is another name of.
@@ -247,11 +247,31 @@ type Entry struct {
 	// empty for the machine's own, and Libraries those of further folders.
 	Sysroot   string
 	Libraries []string
+	// KeepOwner says that what is in an overlay keeps its owners. FileMode and
+	// DirectoryMode are the modes of all in it, nil for those that it has, and
+	// Rules, in the order written, say more of some.
+	KeepOwner               bool    `json:",omitempty"`
+	FileMode, DirectoryMode *uint32 `json:",omitempty"`
+	Rules                   []Rule  `json:",omitempty"`
 	// Account is set for User and Group.
 	Account *Account
 	// Layer is the label of the layer block around it; empty outside of one.
 	Layer string `json:",omitempty"`
 	Range fault.Range
+}
+
+// Rule is a `rule` block within an overlay: what it states holds for all in
+// the overlay that fits its pattern.
+type Rule struct {
+	// Pattern is of absolute paths in the system.
+	Pattern string
+	// FileMode holds for all but folders and symlinks, DirectoryMode for
+	// folders; nil for no change. So are UID and GID.
+	FileMode, DirectoryMode *uint32
+	UID, GID                *int
+	// Xattrs are added to files and folders, Capabilities to files.
+	Xattrs, Capabilities map[string]string `json:",omitempty"`
+	Range                fault.Range
 }
 
 // Account is a `user` or `group` block within `rootfs`. Its number is the

@@ -2,7 +2,6 @@ package config
 
 import (
 	"bytes"
-	"slices"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -109,8 +108,7 @@ func (d *Document) labelled(body *hclsyntax.Body, found templates) hcl.Diagnosti
 func (d *Document) labelledIn(body *hclsyntax.Body, found templates, above []string) hcl.Diagnostics {
 	var diags hcl.Diagnostics
 	for _, block := range body.Blocks {
-		_, entry := entryShapes[Kind(block.Type)]
-		entry = entry && (slices.Equal(above, []string{"rootfs"}) || slices.Equal(above, []string{"rootfs", "layer"}))
+		entry := takesTemplate(block.Type, above)
 		for i, at := range block.LabelRanges {
 			expr := found[at.Start.Byte]
 			switch {
@@ -125,6 +123,18 @@ func (d *Document) labelledIn(body *hclsyntax.Body, found templates, above []str
 		diags = append(diags, d.labelledIn(block.Body, found, append(above, block.Type))...)
 	}
 	return diags
+}
+
+// takesTemplate says whether the label of a block may hold values: one of an
+// entry or of a rule in it, by the types of the blocks around it.
+func takesTemplate(block string, above []string) bool {
+	switch _, entry := entryShapes[Kind(block)]; {
+	case len(above) == 0 || above[0] != "rootfs":
+		return false
+	case entry:
+		return len(above) == 1 || len(above) == 2 && above[1] == "layer"
+	}
+	return block == "rule" && above[len(above)-1] == string(Overlay)
 }
 
 // label returns the label of an entry, and false if it isn't known: what is

@@ -53,8 +53,7 @@ var entryShapes = map[Kind]shape{
 		{name: "type", typ: cty.String, required: true, oneOf: []string{"char", "block", "c", "b"}},
 		{name: "major", typ: cty.Number, required: true},
 		{name: "minor", typ: cty.Number, required: true}, modeAttr}, ownerAttr...)},
-	Overlay: {what: "an overlay block", attrs: append([]attribute{
-		{name: "source", typ: cty.String, required: true, doc: "It is the folder whose contents go there."}}, ownerAttr...)},
+	Overlay: overlayShape,
 	Hardlink: {what: "a hardlink block", attrs: []attribute{
 		{name: "target", typ: cty.String, required: true, doc: "It is the file that gets another name."}}},
 	Fifo:    {what: "a fifo block", attrs: append([]attribute{modeAttr}, ownerAttr...)},
@@ -91,11 +90,14 @@ func (d *decoder) entries(blocks []*hclsyntax.Block, sc *scope) []Entry {
 	explicit := make(map[string]instance)
 	for _, block := range blocks {
 		for _, one := range d.instances(block, sc) {
-			vals, _ := d.decode(one.body, entryShape(Kind(block.Type)), one.scope)
+			vals, inner := d.decode(one.body, entryShape(Kind(block.Type)), one.scope)
 			if !d.validLabel(one) {
 				continue
 			}
 			entry := d.entry(one, vals)
+			if entry.Kind == Overlay {
+				d.overlay(&entry, vals, inner, one.scope)
+			}
 			if claim := claimed(entry); claim != "" {
 				d.claim(explicit, claim, one)
 			}
@@ -216,8 +218,6 @@ func (d *decoder) entry(one instance, vals values) Entry {
 	case Device:
 		e.Char = strings.HasPrefix(vals["type"].text(), "c")
 		e.Major, e.Minor = d.number(vals["major"], "major", maxMajor), d.number(vals["minor"], "minor", maxMinor)
-	case Overlay:
-		e.Source = d.existing(vals["source"], "source", true)
 	case Hardlink:
 		e.Target = d.inside(vals["target"])
 	case Program:

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
-	"maps"
 	"strings"
 
 	"github.com/mkmini/mkmini/core/config"
@@ -27,6 +26,9 @@ type Input struct {
 	Entries []config.Entry
 	// Unchecked are absolute paths below which programs aren't checked.
 	Unchecked []string
+	// Temp is the absolute path of a folder for the content of compressed
+	// archives. What is in it must stay until the records were written.
+	Temp string
 }
 
 // Assemble puts a file system together and returns it sorted by path; it may be
@@ -59,6 +61,8 @@ func Assemble(ctx context.Context, in Input) (iter.Seq[Record], error) {
 		}
 	}
 	claims := make(map[string]*fault.Range)
+	kept := &spool{dir: in.Temp}
+	defer kept.close() // after an error; else it is closed already
 	numbers := layerNumbers(in.Entries)
 	for _, late := range []bool{false, true} {
 		for i := range in.Entries {
@@ -70,10 +74,13 @@ func Assemble(ctx context.Context, in Input) (iter.Seq[Record], error) {
 				continue
 			}
 			t.layer = numbers[entry.Layer]
-			if err := addEntry(ctx, t, entry, claims); err != nil {
+			if err := addEntry(ctx, t, entry, claims, kept); err != nil {
 				return nil, explain(ctx, entry, err)
 			}
 		}
+	}
+	if err := kept.close(); err != nil {
+		return nil, fmt.Errorf("keep the content of archives: %w", err)
 	}
 	if err := addAccounts(ctx, t, in.Entries, numbers); err != nil {
 		return nil, err
@@ -132,7 +139,7 @@ func describe(entry *config.Entry) string {
 
 // addEntry puts one entry of the configuration into the tree. Claims hold the
 // blocks that name a path, by the path at which they landed.
-func addEntry(ctx context.Context, t *tree, entry *config.Entry, claims map[string]*fault.Range) error {
+func addEntry(ctx context.Context, t *tree, entry *config.Entry, claims map[string]*fault.Range, kept *spool) error {
 	path := strings.TrimLeft(entry.Path, "/")
 	from := &origin{what: describe(entry), block: &entry.Range, overlay: entry.Kind == config.Overlay}
 	if err := checkOwner(entry); err != nil {
@@ -140,7 +147,7 @@ func addEntry(ctx context.Context, t *tree, entry *config.Entry, claims map[stri
 	}
 	switch entry.Kind {
 	case config.Overlay:
-		return addOverlay(ctx, t, entry, path, from)
+		return addOverlay(ctx, t, entry, path, from, kept)
 	case config.Remove:
 		return t.remove(path)
 	case config.User, config.Group:
@@ -229,13 +236,7 @@ func (t *tree) newNode(entry *config.Entry, there *node, from *origin) (*node, e
 		n.mode = *entry.Mode
 	}
 	setOwner(n, entry)
-	if len(entry.Xattrs) > 0 {
-		// A copy: they may be those of a folder that an overlay brought.
-		all := make(map[string]string, len(n.xattrs)+len(entry.Xattrs))
-		maps.Copy(all, n.xattrs)
-		maps.Copy(all, entry.Xattrs)
-		n.xattrs = all
-	}
+	addXattrs(n, entry.Xattrs)
 	return n, nil
 }
 

@@ -200,7 +200,7 @@ func TestEntryErrors(t *testing.T) {
 		{"missing source", []config.Entry{{Kind: config.File, Path: "/x", Source: over + "/none"}}, "no such file", false},
 		{"folder as a source", []config.Entry{{Kind: config.File, Path: "/x", Source: over}}, "no regular file", false},
 		{"missing overlay", []config.Entry{{Kind: config.Overlay, Path: "/", Source: over + "/none"}}, "no such file", false},
-		{"file as an overlay", []config.Entry{{Kind: config.Overlay, Path: "/", Source: over + "/etc"}}, "is no folder", false},
+		{"file as an overlay", []config.Entry{{Kind: config.Overlay, Path: "/", Source: over + "/etc"}}, "it is no tar", false},
 		{"socket", []config.Entry{{Kind: config.Overlay, Path: "/", Source: filepath.Dir(socket)}}, "s is a socket", false},
 		{"fifo", []config.Entry{{Kind: config.Overlay, Path: "/", Source: fifo}}, "pipe is a fifo", false},
 		{"long name", []config.Entry{file("/" + strings.Repeat("n", 256))}, "longer than 255", false},

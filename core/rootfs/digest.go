@@ -11,9 +11,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"github.com/mkmini/mkmini/core/config"
 	"github.com/mkmini/mkmini/core/linkage"
+	"github.com/mkmini/mkmini/core/source"
 )
 
 // Part is the digest of one entry of the configuration.
@@ -61,7 +63,7 @@ func hashEntry(ctx context.Context, h hash.Hash, entry *config.Entry) error {
 	}
 	switch entry.Kind {
 	case config.Overlay:
-		return hashFolder(ctx, h, entry.Source)
+		return hashOverlay(ctx, h, entry)
 	case config.Program:
 		return hashProgram(ctx, h, entry)
 	case config.File:
@@ -82,9 +84,37 @@ func optional[T any](value *T) string {
 	return fmt.Sprint(*value)
 }
 
-// hashFolder hashes a folder's names, types, modes and contents.
-func hashFolder(ctx context.Context, h hash.Hash, dir string) error {
+// hashOverlay hashes an overlay's rules and all that is in its folder or
+// archive.
+func hashOverlay(ctx context.Context, h hash.Hash, entry *config.Entry) error {
+	fmt.Fprintf(h, "overlay owners %t modes %s %s\n", entry.KeepOwner, optional(entry.FileMode), optional(entry.DirectoryMode))
+	for _, r := range entry.Rules {
+		fmt.Fprintf(h, "rule %q modes %s %s owner %s:%s\n", r.Pattern,
+			optional(r.FileMode), optional(r.DirectoryMode), optional(r.UID), optional(r.GID))
+		hashXattrs(h, r.Xattrs)
+		hashXattrs(h, r.Capabilities)
+	}
+	info, err := os.Stat(entry.Source)
+	switch {
+	case err != nil:
+		return plain(err)
+	case info.IsDir():
+		return hashFolder(ctx, h, entry.Source, entry.KeepOwner)
+	}
+	// Better told now than after a compile.
+	if err := source.IsArchive(entry.Source); err != nil {
+		return fmt.Errorf("%s is neither a folder nor an archive: %w", entry.Source, err)
+	}
+	return hashContent(ctx, h, "archive", 0, Content{Path: entry.Source, Size: info.Size()})
+}
+
+// hashFolder hashes a folder's names, types, modes, contents and, if they are
+// kept, owners.
+func hashFolder(ctx context.Context, h hash.Hash, dir string, owners bool) error {
 	return walk(ctx, dir, func(rel string, info fs.FileInfo) error {
+		if stat, ok := info.Sys().(*syscall.Stat_t); ok && owners {
+			fmt.Fprintf(h, "owner %d:%d\n", stat.Uid, stat.Gid)
+		}
 		mode := normalMode(info.Mode())
 		xattrs, err := readXattrs(filepath.Join(dir, rel))
 		if err != nil {

@@ -19,32 +19,17 @@ type folder struct {
 	// dir is its absolute path, and at where it goes; "" for the root.
 	dir, at string
 	from    *origin
-	// uid and gid are the owner of all in it.
-	uid, gid int
 	// keepLinks keeps hard links, as busybox may be installed with. Those of
 	// an overlay are an accident of the machine, like its owners: no checkout
 	// or copy has them.
 	keepLinks bool
-	// keepXattrs takes extended attributes along.
-	keepXattrs bool
+	// overlay says what becomes of modes and owners, and has extended
+	// attributes taken along; nil for root's files.
+	overlay *overlay
 }
 
 // inode identifies a file on disk.
 type inode struct{ dev, ino uint64 }
-
-// addOverlay puts the content of an overlay's folder into the tree.
-func addOverlay(ctx context.Context, t *tree, entry *config.Entry, at string, from *origin) error {
-	f := folder{dir: entry.Source, at: at, from: from, keepXattrs: true}
-	top := &node{kind: Directory, mode: 0o755, from: from}
-	setOwner(top, entry)
-	f.uid, f.gid = top.uid, top.gid
-	if at != "" {
-		if err := putFolder(t, at, top); err != nil {
-			return err
-		}
-	}
-	return addFolder(ctx, t, f)
-}
 
 // addFolder puts a folder's content into the tree. Files get the mode 0755 if
 // anybody may execute them, else 0644, folders 0755, so that the umask of
@@ -57,18 +42,12 @@ func addFolder(ctx context.Context, t *tree, f folder) error {
 		from.dir, from.at = f.dir, f.at
 	}
 	return walk(ctx, f.dir, func(rel string, info fs.FileInfo) error {
-		n := &node{uid: f.uid, gid: f.gid, from: &from, mode: normalMode(info.Mode())}
+		n := &node{from: &from, mode: normalMode(info.Mode())}
 		to := path.Join(f.at, rel)
-		if f.keepXattrs {
-			var err error
-			if n.xattrs, err = readXattrs(filepath.Join(f.dir, rel)); err != nil {
-				return err
-			}
-		}
+		stat, _ := info.Sys().(*syscall.Stat_t)
 		switch info.Mode().Type() {
 		case fs.ModeDir:
 			n.kind = Directory
-			return putFolder(t, to, n)
 		case fs.ModeSymlink:
 			target, err := os.Readlink(filepath.Join(f.dir, rel))
 			if err != nil {
@@ -77,13 +56,26 @@ func addFolder(ctx context.Context, t *tree, f folder) error {
 			n.kind, n.target = Symlink, target
 		default:
 			n.kind, n.content = File, Content{Size: info.Size()}
-			if stat, ok := info.Sys().(*syscall.Stat_t); ok && f.keepLinks && stat.Nlink > 1 {
+			if stat != nil && f.keepLinks && stat.Nlink > 1 {
 				key := inode{uint64(stat.Dev), stat.Ino}
 				if first := links[key]; first != nil {
 					n = first
 				}
 				links[key] = n
 			}
+		}
+		if f.overlay != nil {
+			if stat != nil {
+				n.uid, n.gid = int(stat.Uid), int(stat.Gid)
+			}
+			var err error
+			if n.xattrs, err = readXattrs(filepath.Join(f.dir, rel)); err != nil {
+				return err
+			}
+			f.overlay.dress(n, to)
+		}
+		if n.kind == Directory {
+			return putFolder(t, to, n)
 		}
 		at, err := t.put(to, n)
 		if n.kind == File && (f.keepLinks || at != to) {

@@ -67,8 +67,16 @@ type Content struct {
 	Data string
 	// Path is the absolute path of the file on disk.
 	Path string
+	// Offset is where in that file the content begins, if it is a part of it.
+	Offset int64
 	// Size is the length in bytes.
 	Size int64
+}
+
+// part is content that is a part of a file.
+type part struct {
+	*io.SectionReader
+	io.Closer
 }
 
 // opened is content that is being read.
@@ -94,12 +102,16 @@ func (c Content) open() (opened, error) {
 		return nil, err
 	}
 	info, err := file.Stat()
-	if err == nil && (!info.Mode().IsRegular() || info.Size() != c.Size) {
-		err = &changedError{path: c.Path, was: c.Size, is: info.Size()}
+	whole := c.Offset == 0 && err == nil && info.Size() == c.Size
+	if err == nil && (!info.Mode().IsRegular() || info.Size() < c.Offset+c.Size || c.Offset == 0 && !whole) {
+		err = &changedError{path: c.Path, was: c.Offset + c.Size, is: info.Size()}
 	}
 	if err != nil {
 		file.Close()
 		return nil, err
+	}
+	if !whole {
+		return part{io.NewSectionReader(file, c.Offset, c.Size), file}, nil
 	}
 	return file, nil
 }

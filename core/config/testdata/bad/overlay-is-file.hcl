@@ -1,5 +1,5 @@
 toolchain "x86_64" {}
 export "docker" {}
 rootfs {
-  overlay "/" { source = "overlay-is-file.hcl" }
+  overlay "/" { source = "/dev/null" }
 }
