@@ -27,7 +27,15 @@ func release() string {
 	return "dev"
 }
 
+// memory is what mkmini and each of its own plugins take in bytes before they
+// look harder for memory that isn't needed any more. A million files in a root
+// file system need less.
+const memory = 240 << 20
+
 func main() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memory)
+	}
 	if code, served := builtin.Serve(release(), os.Args[1:]); served {
 		os.Exit(code)
 	}

@@ -103,7 +103,7 @@ func addAccounts(ctx context.Context, t *tree, entries []config.Entry, numbers m
 	from := &origin{what: "the user and group blocks"}
 	for _, file := range a.files() {
 		text := file.table.lines()
-		n := &node{kind: File, mode: file.mode, from: from, content: Content{Data: text, Size: int64(len(text))}}
+		n := &node{kind: File, mode: file.mode, from: from, content: &Content{Data: text, Size: int64(len(text))}}
 		at, err := t.resolve(file.path, false)
 		if err != nil {
 			return err
@@ -244,6 +244,6 @@ func addHome(t *tree, e *config.Entry, uid, gid int) error {
 		return nil
 	}
 	from := &origin{what: describe(e), block: &e.Range}
-	_, err = t.put(path, &node{kind: Directory, mode: 0o700, uid: uid, gid: gid, from: from})
+	_, err = t.put(path, &node{kind: Directory, mode: 0o700, uid: uint32(uid), gid: uint32(gid), from: from})
 	return err
 }

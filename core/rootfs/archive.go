@@ -76,9 +76,11 @@ func (o *overlay) addMember(t *tree, m source.Member, content io.Reader, spool *
 		return errors.New("it stands for the top folder and is none")
 	}
 	if n.kind == File {
-		if n.content, err = o.content(m, content, spool); err != nil {
+		kept, err := o.content(m, content, spool)
+		if err != nil {
 			return err
 		}
+		n.content = &kept
 	}
 	_, err = t.put(at, n)
 	return err
@@ -125,7 +127,7 @@ func setNumbers(n *node, m source.Member) error {
 	if m.UID < 0 || m.UID >= 1<<32-1 || m.GID < 0 || m.GID >= 1<<32-1 {
 		return fmt.Errorf("its owner %d:%d is not between 0 and 4294967294", m.UID, m.GID)
 	}
-	n.uid, n.gid = int(m.UID), int(m.GID)
+	n.uid, n.gid = uint32(m.UID), uint32(m.GID)
 	if n.kind != CharDevice && n.kind != BlockDevice {
 		return nil
 	}

@@ -211,7 +211,7 @@ func (t *tree) newNode(entry *config.Entry, there *node, from *origin) (*node, e
 		if err != nil {
 			return nil, err
 		}
-		n.kind, n.mode, n.content = File, mode, content
+		n.kind, n.mode, n.content = File, mode, &content
 		if entry.Kind == config.Program {
 			n.mode = 0o755
 		}
@@ -243,10 +243,10 @@ func (t *tree) newNode(entry *config.Entry, there *node, from *origin) (*node, e
 // setOwner sets the owner that an entry states.
 func setOwner(n *node, entry *config.Entry) {
 	if entry.UID != nil {
-		n.uid = *entry.UID
+		n.uid = uint32(*entry.UID)
 	}
 	if entry.GID != nil {
-		n.gid = *entry.GID
+		n.gid = uint32(*entry.GID)
 	}
 }
 

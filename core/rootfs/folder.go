@@ -55,7 +55,7 @@ func addFolder(ctx context.Context, t *tree, f folder) error {
 			}
 			n.kind, n.target = Symlink, target
 		default:
-			n.kind, n.content = File, Content{Size: info.Size()}
+			n.kind, n.size = File, info.Size()
 			if stat != nil && f.keepLinks && stat.Nlink > 1 {
 				key := inode{uint64(stat.Dev), stat.Ino}
 				if first := links[key]; first != nil {
@@ -66,7 +66,7 @@ func addFolder(ctx context.Context, t *tree, f folder) error {
 		}
 		if f.overlay != nil {
 			if stat != nil {
-				n.uid, n.gid = int(stat.Uid), int(stat.Gid)
+				n.uid, n.gid = stat.Uid, stat.Gid
 			}
 			var err error
 			if n.xattrs, err = readXattrs(filepath.Join(f.dir, rel)); err != nil {
@@ -79,7 +79,7 @@ func addFolder(ctx context.Context, t *tree, f folder) error {
 		}
 		at, err := t.put(to, n)
 		if n.kind == File && (f.keepLinks || at != to) {
-			n.content.Path = filepath.Join(f.dir, rel)
+			n.content = &Content{Path: filepath.Join(f.dir, rel), Size: n.size}
 		}
 		return err
 	})

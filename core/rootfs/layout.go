@@ -103,7 +103,7 @@ func addLayout(t *tree, items []layoutItem) {
 		case item.link != "":
 			n.kind, n.mode, n.target = Symlink, 0o777, item.link
 		case item.content != "":
-			n.kind, n.content = File, Content{Data: item.content, Size: int64(len(item.content))}
+			n.kind, n.content = File, &Content{Data: item.content, Size: int64(len(item.content))}
 		}
 		// Layouts are at one with themselves.
 		_ = t.makeParents(item.path, from)

@@ -66,10 +66,10 @@ func (o *overlay) dress(n *node, at string) {
 // change applies one rule.
 func change(n *node, rule config.Rule) {
 	if rule.UID != nil {
-		n.uid = *rule.UID
+		n.uid = uint32(*rule.UID)
 	}
 	if rule.GID != nil {
-		n.gid = *rule.GID
+		n.gid = uint32(*rule.GID)
 	}
 	switch {
 	case n.kind == Symlink:

@@ -43,12 +43,15 @@ type node struct {
 	// layer is the number of the layer of its first name.
 	layer        uint16
 	mode         uint32
-	uid, gid     int
+	uid, gid     uint32
 	major, minor uint32
 	target       string
-	content      Content
-	xattrs       map[string]string
-	from         *origin
+	// content is what a file holds; nil if it is that of size bytes in the
+	// folder on disk that it comes from. See contentAt.
+	content *Content
+	size    int64
+	xattrs  map[string]string
+	from    *origin
 	// names are what a folder holds.
 	names map[string]*node
 }
@@ -56,11 +59,13 @@ type node struct {
 // contentAt returns the content of a file that has the name at. The path of
 // what comes from a folder isn't kept, as the name says it.
 func (n *node) contentAt(at string) Content {
-	c := n.content
-	if n.kind == File && c.Path == "" && n.from != nil && n.from.dir != "" {
-		c.Path = filepath.Join(n.from.dir, strings.TrimPrefix(at, n.from.at))
+	switch {
+	case n.content != nil:
+		return *n.content
+	case n.kind != File:
+		return Content{}
 	}
-	return c
+	return Content{Path: filepath.Join(n.from.dir, strings.TrimPrefix(at, n.from.at)), Size: n.size}
 }
 
 // tree is a file system in the making. Paths have no leading slash, and the
@@ -112,7 +117,7 @@ func (t *tree) set(at string, n *node) {
 	if n.kind == Directory && n.names == nil {
 		n.names = make(map[string]*node)
 	}
-	folder.names[base] = n
+	folder.names[strings.Clone(base)] = n // without the memory of the whole path
 	delete(t.layers, at)
 	if n.named {
 		n.shared = true
@@ -293,7 +298,7 @@ func (t *tree) records() iter.Seq[Record] {
 		first := make(map[*node]string)
 		t.each(func(at string, n *node) bool {
 			r := Record{
-				Path: at, Type: n.kind, Mode: n.mode, UID: n.uid, GID: n.gid, Major: n.major, Minor: n.minor,
+				Path: at, Type: n.kind, Mode: n.mode, UID: int(n.uid), GID: int(n.gid), Major: n.major, Minor: n.minor,
 				Target: n.target, Content: n.contentAt(at), Xattrs: n.xattrs, Layer: int(n.layer),
 			}
 			if n.shared {

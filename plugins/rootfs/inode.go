@@ -21,8 +21,8 @@ var types = map[layer.Type]uint32{
 
 // converter makes cpio headers of a layer's entries.
 type converter struct {
-	// links holds how many names a file has, and first its header, by its
-	// first name.
+	// links holds how many names a file has beside its first, and first its
+	// header, by its first name; only of files that have more names.
 	links map[string]uint32
 	first map[string]cpio.Header
 	last  uint32
@@ -74,8 +74,6 @@ func (c *converter) survey(e layer.Entry) {
 		c.xattrs = append(c.xattrs, "/"+e.Name)
 	}
 	switch e.Type {
-	case layer.File:
-		c.links[e.Name] = 1
 	case layer.Hardlink:
 		c.links[e.Target]++
 	}
@@ -130,8 +128,10 @@ func (c *converter) header(e layer.Entry) (cpio.Header, error) {
 	case layer.Directory:
 		h.Links = 2
 	case layer.File:
-		h.Links = c.links[e.Name]
-		c.first[e.Name] = h
+		if more := c.links[e.Name]; more > 0 {
+			h.Links += more
+			c.first[e.Name] = h
+		}
 	}
 	return h, nil
 }
