@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -138,4 +140,46 @@ func FuzzRead(f *testing.F) {
 			return err
 		})
 	})
+}
+
+// TestWalkWithoutDigest skips contents of all lengths, as they are in the
+// buffer or beyond it, and reads some.
+func TestWalkWithoutDigest(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "layer.tar")
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	w := tar.NewWriter(file)
+	sizes := []int{0, 1, 511, 512, 513, 5000, 63 << 10, 64 << 10, 200_000, 3, 1 << 20, 7}
+	for i, size := range sizes {
+		content := bytes.Repeat([]byte{byte(i)}, size)
+		if err := w.WriteHeader(&tar.Header{Name: fmt.Sprintf("f%02d", i), Typeflag: tar.TypeReg, Mode: 0o644, Size: int64(size)}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write(content); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, every := range []int{1, 2, 3, 100} {
+		n := 0
+		err := layer.Walk(t.Context(), path, "", func(e layer.Entry, content io.Reader) error {
+			defer func() { n++ }()
+			if n%every != 0 {
+				return nil
+			}
+			data, err := io.ReadAll(content)
+			if !bytes.Equal(data, bytes.Repeat([]byte{byte(n)}, sizes[n])) {
+				t.Errorf("%s has another content, of %d bytes", e.Name, len(data))
+			}
+			return err
+		})
+		if err != nil || n != len(sizes) {
+			t.Errorf("%d entries: %v", n, err)
+		}
+	}
 }

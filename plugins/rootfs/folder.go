@@ -22,6 +22,11 @@ import (
 // unpacker writes a layer's entries into a folder.
 type unpacker struct {
 	root *os.Root
+	// above is the folder that was used last, and inside the same as a file;
+	// folder is its name. Most names are in that of the name before.
+	above  *os.Root
+	inside *os.File
+	folder string
 	// folders get their modes and times last, as what is put into them needs
 	// and changes them.
 	folders []layer.Entry
@@ -41,7 +46,7 @@ func exportDir(ctx context.Context, req sdk.ExportRequest, name string, _ option
 		if u.root, err = os.OpenRoot(folder); err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, u.root.Close()) }()
+		defer func() { err = errors.Join(err, u.leave(), u.root.Close()) }()
 		if err := layer.Walk(ctx, img.Layer, img.Digest, u.add); err != nil {
 			return err
 		}
@@ -70,16 +75,20 @@ func (u *unpacker) add(e layer.Entry, content io.Reader) error {
 
 // create makes the file itself.
 func (u *unpacker) create(e layer.Entry, content io.Reader) error {
+	dir, base, err := u.parent(e.Name)
+	if err != nil {
+		return err
+	}
 	switch e.Type {
 	case layer.Directory:
 		u.folders = append(u.folders, e)
-		return u.root.Mkdir(e.Name, 0o700)
+		return dir.Mkdir(base, 0o700)
 	case layer.Symlink:
-		return u.root.Symlink(e.Target, e.Name)
+		return dir.Symlink(e.Target, base)
 	case layer.Hardlink:
 		return u.root.Link(e.Target, e.Name)
 	case layer.File:
-		file, err := u.root.OpenFile(e.Name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		file, err := dir.OpenFile(base, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if err != nil {
 			return err
 		}
@@ -90,7 +99,7 @@ func (u *unpacker) create(e layer.Entry, content io.Reader) error {
 	if e.Type != layer.Fifo {
 		device = int(unix.Mkdev(e.Major, e.Minor))
 	}
-	err := u.in(e.Name, func(dir int, base string) error { return unix.Mknodat(dir, base, mode, device) })
+	err = u.in(e.Name, func(dir int, base string) error { return unix.Mknodat(dir, base, mode, device) })
 	if errors.Is(err, fs.ErrPermission) {
 		u.devices = append(u.devices, "/"+e.Name)
 		u.skipped[e.Name] = true
@@ -103,7 +112,11 @@ func (u *unpacker) create(e layer.Entry, content io.Reader) error {
 // times excepted. The owner comes first: a change of it takes setuid and
 // capabilities away.
 func (u *unpacker) settle(e layer.Entry) error {
-	err := u.root.Lchown(e.Name, e.UID, e.GID)
+	dir, base, err := u.parent(e.Name)
+	if err != nil {
+		return err
+	}
+	err = dir.Lchown(base, e.UID, e.GID)
 	if err != nil && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, fs.ErrInvalid) {
 		return err
 	}
@@ -118,7 +131,7 @@ func (u *unpacker) settle(e layer.Entry) error {
 		return nil
 	case layer.Symlink:
 	default:
-		if err := u.root.Chmod(e.Name, fileMode(e.Mode)); err != nil {
+		if err := dir.Chmod(base, fileMode(e.Mode)); err != nil {
 			return err
 		}
 	}
@@ -148,12 +161,41 @@ func (u *unpacker) setTime(name string, when time.Time) error {
 
 // in runs do with the open folder that a name is in.
 func (u *unpacker) in(name string, do func(dir int, base string) error) error {
-	dir, err := u.root.Open(path.Dir(name))
+	_, base, err := u.parent(name)
 	if err != nil {
 		return err
 	}
-	defer dir.Close()
-	return do(int(dir.Fd()), path.Base(name))
+	return do(int(u.inside.Fd()), base)
+}
+
+// parent returns the folder that a name is in, and the last part of the name.
+func (u *unpacker) parent(name string) (*os.Root, string, error) {
+	dir := path.Dir(name)
+	if u.above != nil && u.folder == dir {
+		return u.above, path.Base(name), nil
+	}
+	if err := u.leave(); err != nil {
+		return nil, "", err
+	}
+	above, err := u.root.OpenRoot(dir)
+	if err != nil {
+		return nil, "", err
+	}
+	if u.inside, err = above.Open("."); err != nil {
+		return nil, "", errors.Join(err, above.Close())
+	}
+	u.above, u.folder = above, dir
+	return above, path.Base(name), nil
+}
+
+// leave closes the folder that was used last.
+func (u *unpacker) leave() error {
+	if u.above == nil {
+		return nil
+	}
+	err := errors.Join(u.above.Close(), u.inside.Close())
+	u.above, u.inside = nil, nil
+	return err
 }
 
 // check compares one entry with what is there. Owners that could not be set
@@ -162,7 +204,14 @@ func (u *unpacker) check(e layer.Entry, content io.Reader) error {
 	if u.skipped[e.Name] {
 		return nil
 	}
-	info, err := u.root.Lstat(e.Name)
+	dir, base, err := u.parent(e.Name)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil // a folder above shuts out even its owner
+	}
+	if err != nil {
+		return err
+	}
+	info, err := dir.Lstat(base)
 	if errors.Is(err, fs.ErrPermission) {
 		return nil // a folder above shuts out even its owner
 	}
@@ -171,7 +220,7 @@ func (u *unpacker) check(e layer.Entry, content io.Reader) error {
 	}
 	switch e.Type {
 	case layer.Symlink:
-		target, err := u.root.Readlink(e.Name)
+		target, err := dir.Readlink(base)
 		if err == nil && target != e.Target {
 			err = fmt.Errorf("%s points to %q", e.Name, target)
 		}
@@ -198,7 +247,11 @@ func (u *unpacker) check(e layer.Entry, content io.Reader) error {
 
 // compare compares a file's content.
 func (u *unpacker) compare(name string, content io.Reader) error {
-	file, err := u.root.Open(name)
+	dir, base, err := u.parent(name)
+	if err != nil {
+		return err
+	}
+	file, err := dir.Open(base)
 	if errors.Is(err, fs.ErrPermission) {
 		return nil // its mode shuts out even its owner
 	}

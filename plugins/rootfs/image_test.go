@@ -220,7 +220,7 @@ func TestZipSeesDamage(t *testing.T) {
 		t.Fatal(err)
 	}
 	damage(t, path, at+100)
-	if err := checkZip(t.Context(), path, layertest.Images(t)[0]); err == nil {
+	if err := checkZip(t.Context(), path, layertest.Images(t)[0], nil); err == nil {
 		t.Error("it isn't seen")
 	}
 }

@@ -22,7 +22,7 @@ import (
 
 // zipper writes a layer as a zip archive.
 type zipper struct {
-	archive *zip.Writer
+	archive *zipWriter
 	// spool holds the content of files that have more names than one, since
 	// a zip archive has a copy for each; copies says where.
 	spool  *os.File
@@ -51,7 +51,7 @@ func exportZip(ctx context.Context, req sdk.ExportRequest, name string, _ option
 	err = artifact.WriteFile(req.OutDir, name, func(w io.Writer) error {
 		return z.write(ctx, w, img, req.WorkDir)
 	}, func(path string) error {
-		return checkZip(ctx, path, img)
+		return checkZip(ctx, path, img, z.linked)
 	})
 	if err != nil {
 		return nil, err
@@ -73,17 +73,28 @@ func (z *zipper) write(ctx context.Context, w io.Writer, img sdk.Image, dir stri
 	if z.spool, err = os.Create(filepath.Join(dir, "spool")); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, z.spool.Close(), os.Remove(z.spool.Name())) }()
-	z.archive = zip.NewWriter(w)
+	directory, err := os.Create(filepath.Join(dir, "directory"))
+	defer func() {
+		for _, file := range []*os.File{z.spool, directory} {
+			if file != nil {
+				err = errors.Join(err, file.Close(), os.Remove(file.Name()))
+			}
+		}
+	}()
+	if err != nil {
+		return err
+	}
 	// Not the standard library's, which may change with each Go; and one for
 	// all files, since it is large.
 	compressor, err := flate.NewWriter(io.Discard, 6)
 	if err != nil {
 		return err
 	}
-	z.archive.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) {
-		compressor.Reset(w)
-		return compressor, nil
+	z.archive = newZipWriter(w, directory, func(part *zip.Writer) {
+		part.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) {
+			compressor.Reset(w)
+			return compressor, nil
+		})
 	})
 	err = layer.Walk(ctx, img.Layer, img.Digest, func(e layer.Entry, content io.Reader) error {
 		if err := z.add(e, content); err != nil {
@@ -182,29 +193,46 @@ func zipOwner(e layer.Entry) []byte {
 	return binary.LittleEndian.AppendUint32(append(field, 4), uint32(e.GID))
 }
 
-// checkZip reads an archive back, and compares it with the layer.
-func checkZip(ctx context.Context, path string, img sdk.Image) (err error) {
-	archive, err := zip.OpenReader(path)
+// checkZip reads an archive back, and compares it with the layer. Linked are
+// the names that hard links refer to.
+func checkZip(ctx context.Context, path string, img sdk.Image, linked map[string]bool) error {
+	file, err := os.Open(path)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, archive.Close()) }()
-	files, sums := archive.File, make(map[string]uint32)
+	defer file.Close()
+	archive, err := newZipReader(file)
+	if err != nil {
+		return err
+	}
+	sums := make(map[string]uint32)
 	err = layer.Walk(ctx, img.Layer, img.Digest, func(e layer.Entry, content io.Reader) error {
 		if !inZip(e) {
 			return nil
 		}
-		if len(files) == 0 {
-			return fmt.Errorf("%s is missing", e.Name)
+		file, err := archive.Next()
+		if err != nil {
+			return fmt.Errorf("look for %s: %w", e.Name, err)
 		}
-		file := files[0]
-		files = files[1:]
-		return checkZipEntry(file, e, content, sums)
+		if err := checkZipEntry(file, e, content, sums); err != nil {
+			return err
+		}
+		if linked[e.Name] {
+			sums[e.Name] = file.CRC32
+		}
+		return nil
 	})
-	if err == nil && len(files) > 0 {
-		err = fmt.Errorf("%s is too much", files[0].Name)
+	if err != nil {
+		return err
 	}
-	return err
+	switch file, err := archive.Next(); {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err != nil:
+		return err
+	default:
+		return fmt.Errorf("%s is too much", file.Name)
+	}
 }
 
 // checkZipEntry compares one entry. Sums holds the checksums of files, which
@@ -234,8 +262,6 @@ func checkZipEntry(file *zip.File, e layer.Entry, content io.Reader, sums map[st
 		return nil
 	case layer.Symlink:
 		content = strings.NewReader(e.Target)
-	case layer.File:
-		sums[e.Name] = file.CRC32
 	case layer.Directory:
 		content = strings.NewReader("")
 	}
