@@ -23,8 +23,11 @@ func TestConfigs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			archs := []string{name}
-			if name == "multiarch" {
+			switch name {
+			case "multiarch":
 				archs = []string{"x86_64", "aarch64", "sw64"}
+			case "host":
+				archs = []string{"x86_64"}
 			}
 			out := filepath.Join(t.TempDir(), "out")
 			args := []string{"-c", config, "--out", out}

@@ -3,6 +3,7 @@ package build
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/mkmini/mkmini/core/artifact"
@@ -25,6 +26,7 @@ func (b *Builder) input(ctx context.Context, job Job) (plan.Input, error) {
 			}
 			in.Configs[c] = digest
 		}
+		b.settle(job, t)
 		parts, err := entries(ctx, job.Config.Name, t)
 		if err != nil {
 			return plan.Input{}, err
@@ -32,6 +34,23 @@ func (b *Builder) input(ctx context.Context, job Job) (plan.Input, error) {
 		in.Entries[t.Arch] = parts
 	}
 	return in, nil
+}
+
+// settle tells the host blocks of a target what they don't know: what the
+// image is for, and which folders mkmini itself writes to.
+func (b *Builder) settle(job Job, t config.Target) {
+	for _, e := range t.Rootfs {
+		if e.Installed == nil {
+			continue
+		}
+		e.Installed.Machine = job.Toolchains[t.Toolchain.Plugin].ELF
+		e.Installed.Skip = nil
+		for _, dir := range []string{b.Store.Sub(""), job.Out} {
+			if real, err := filepath.EvalSymlinks(dir); err == nil {
+				e.Installed.Skip = append(e.Installed.Skip, real)
+			}
+		}
+	}
 }
 
 // entries digests the layout of a target in a system of that name, the rootfs entries of a target and the files they name.

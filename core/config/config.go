@@ -216,6 +216,7 @@ const (
 	Remove    Kind = "remove"
 	User      Kind = "user"
 	Group     Kind = "group"
+	Host      Kind = "host"
 )
 
 // Entry is one block within `rootfs`.
@@ -257,7 +258,9 @@ type Entry struct {
 	Account *Account
 	// Layer is the label of the layer block around it; empty outside of one.
 	Layer string `json:",omitempty"`
-	Range fault.Range
+	// Installed is set for Host.
+	Installed *Installed `json:",omitempty"`
+	Range     fault.Range
 }
 
 // Rule is a `rule` block within an overlay: what it states holds for all in

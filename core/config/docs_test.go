@@ -38,8 +38,11 @@ func TestConfigs(t *testing.T) {
 				exports = append(exports, e.Plugin)
 			}
 			want := []string{strings.TrimSuffix(filepath.Base(path), ".hcl")}
-			if want[0] == "multiarch" {
+			switch want[0] {
+			case "multiarch":
 				want = []string{"x86_64", "aarch64", "sw64"}
+			case "host":
+				want = []string{"x86_64"}
 			}
 			if diff := cmp.Diff(want, archs); diff != "" {
 				t.Errorf("architectures (-want +got):\n%s", diff)

@@ -141,6 +141,9 @@ func takesTemplate(block string, above []string) bool {
 // wrong with it was reported.
 func (d *decoder) label(block *hclsyntax.Block, sc *scope) (string, bool) {
 	expr := d.doc.labels[block]
+	if len(block.Labels) == 0 {
+		return "/", true // it is about the whole system
+	}
 	if expr == nil {
 		return block.Labels[0], true
 	}

@@ -40,7 +40,7 @@ var rootfsShape = shape{
 var entryBlocks = []nested{
 	{"directory", "/PATH"}, {"file", "/PATH"}, {"symlink", "/PATH"}, {"hardlink", "/PATH"},
 	{"device", "/PATH"}, {"fifo", "/PATH"}, {"overlay", "/PATH"},
-	{"program", "NAME"}, {"remove", "/PATTERN"}, {"user", "NAME"}, {"group", "NAME"},
+	{"program", "NAME"}, {"remove", "/PATTERN"}, {"user", "NAME"}, {"group", "NAME"}, {"host", ""},
 }
 
 // entryShapes are the blocks within `rootfs`.
@@ -61,6 +61,7 @@ var entryShapes = map[Kind]shape{
 	Remove:  {what: "a remove block"},
 	User:    userShape,
 	Group:   groupShape,
+	Host:    hostShape,
 }
 
 // rootfs decodes all `rootfs` blocks for an architecture.
@@ -115,7 +116,7 @@ func (d *decoder) entries(blocks []*hclsyntax.Block, sc *scope) []Entry {
 // is empty for entries that may meet others.
 func claimed(e Entry) string {
 	switch {
-	case e.Kind == Overlay || e.Kind == Remove:
+	case e.Kind == Overlay || e.Kind == Remove || e.Kind == Host:
 		return ""
 	case e.Account != nil:
 		return string(e.Kind) + " " + e.Account.Name
@@ -167,6 +168,8 @@ func (d *decoder) under(explicit map[string]instance, one instance) {
 // validLabel checks the label of an entry: a path, a name or a pattern.
 func (d *decoder) validLabel(one instance) bool {
 	switch Kind(one.block.Type) {
+	case Host:
+		return true
 	case Program, User, Group:
 		return d.validName(one)
 	case Remove:
@@ -224,6 +227,8 @@ func (d *decoder) entry(one instance, vals values) Entry {
 		d.program(&e, vals)
 	case User, Group:
 		d.account(&e, vals)
+	case Host:
+		d.host(&e, one.block, vals)
 	}
 	return e
 }

@@ -144,7 +144,8 @@ func load(sys System, name string) (*object, error) {
 	return &object{Binary: b, sys: sys, path: name}, nil
 }
 
-// walk returns all that a program needs, without the program.
+// walk returns all that a program needs, without the program. With a
+// *MissingError comes what was found.
 func (s *search) walk(program *object) ([]*object, error) {
 	var (
 		objects []*object
@@ -163,7 +164,7 @@ func (s *search) walk(program *object) ([]*object, error) {
 	}
 	for queue := []*object{program}; len(queue) > 0; queue = queue[1:] {
 		for _, name := range queue[0].Needed {
-			if loaded[name] {
+			if loaded[name] || isMusl(program.Interpreter, name) {
 				continue
 			}
 			loaded[name] = true
@@ -176,7 +177,7 @@ func (s *search) walk(program *object) ([]*object, error) {
 		}
 	}
 	if len(missing) > 0 {
-		return nil, &MissingError{missing}
+		return objects, &MissingError{missing}
 	}
 	return objects, nil
 }

@@ -72,6 +72,14 @@ func muslName(interpreter string) string {
 	return name
 }
 
+// isMusl says that a library is musl's loader itself, which knows the names of
+// what it has in it. Source: musl 1.2.3, ldso/dynlink.c, load_library
+func isMusl(interpreter, library string) bool {
+	name, _, _ := strings.Cut(strings.TrimPrefix(library, "lib"), ".")
+	return muslName(interpreter) != "" && library != name &&
+		slices.Contains([]string{"c", "pthread", "rt", "m", "dl", "util", "xnet"}, name)
+}
+
 // usualFolders are what glibc's loader has built in: one or the other,
 // depending on who built it.
 func usualFolders(sys System) []string {

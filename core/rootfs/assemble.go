@@ -134,6 +134,9 @@ func describe(entry *config.Entry) string {
 	if entry.Account != nil {
 		return fmt.Sprintf("%s %q", entry.Kind, entry.Account.Name)
 	}
+	if entry.Kind == config.Host {
+		return string(entry.Kind)
+	}
 	return fmt.Sprintf("%s %q", entry.Kind, entry.Path)
 }
 
@@ -141,13 +144,15 @@ func describe(entry *config.Entry) string {
 // blocks that name a path, by the path at which they landed.
 func addEntry(ctx context.Context, t *tree, entry *config.Entry, claims map[string]*fault.Range, kept *spool) error {
 	path := strings.TrimLeft(entry.Path, "/")
-	from := &origin{what: describe(entry), block: &entry.Range, overlay: entry.Kind == config.Overlay}
+	from := &origin{what: describe(entry), block: &entry.Range, overlay: entry.Kind == config.Overlay, stated: entry.Kind == config.Directory}
 	if err := checkOwner(entry); err != nil {
 		return err
 	}
 	switch entry.Kind {
 	case config.Overlay:
 		return addOverlay(ctx, t, entry, path, from, kept)
+	case config.Host:
+		return addHost(ctx, t, entry, from)
 	case config.Remove:
 		return t.remove(path)
 	case config.User, config.Group:

@@ -64,6 +64,8 @@ func hashEntry(ctx context.Context, h hash.Hash, entry *config.Entry) error {
 	switch entry.Kind {
 	case config.Overlay:
 		return hashOverlay(ctx, h, entry)
+	case config.Host:
+		return hashHost(ctx, h, entry)
 	case config.Program:
 		return hashProgram(ctx, h, entry)
 	case config.File:

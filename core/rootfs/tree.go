@@ -26,6 +26,8 @@ type origin struct {
 	block *fault.Range
 	// overlay says that block is an overlay, which names no path itself.
 	overlay bool
+	// stated says that block is the directory's own, and states what it is.
+	stated bool
 	// library is the absolute path of the file on disk, if it is there
 	// because a program needs it.
 	library string
@@ -40,6 +42,8 @@ type node struct {
 	kind Type
 	// named says that it has a name, and shared that it may have more.
 	named, shared bool
+	// unchecked says that it isn't there to be started.
+	unchecked bool
 	// layer is the number of the layer of its first name.
 	layer        uint16
 	mode         uint32

@@ -36,7 +36,7 @@ func verify(ctx context.Context, t *tree, unchecked []string) error {
 	var problems []error
 	seen := make(map[*node]bool)
 	t.each(func(name string, n *node) bool {
-		if n.kind != File || n.mode&0o111 == 0 || seen[n] || isBelow("/"+name, unchecked) {
+		if n.kind != File || n.mode&0o111 == 0 || n.unchecked || seen[n] || isBelow("/"+name, unchecked) {
 			return true
 		}
 		if n.shared {
