@@ -146,14 +146,10 @@ func images(ctx context.Context, path string) (_ []v1.Descriptor, err error) {
 
 // whence collects what is known of where an artifact is from.
 func (r *run) whence(s plan.Step, a shipped, subjects []provenance.Subject) provenance.Facts {
-	origin := r.job.Config.Origin
 	f := provenance.Facts{
 		Subjects: subjects, Format: a.Format, Artifact: a.Path, Epoch: r.Epoch, Version: r.Version,
 		Mkmini:        strings.TrimPrefix(r.Mkmini, "sha256:"),
-		Configuration: provenance.Configuration{Variables: origin.Variables, Sensitive: origin.Sensitive},
-	}
-	for _, file := range origin.Files {
-		f.Configuration.Files = append(f.Configuration.Files, provenance.File(file))
+		Configuration: provenance.FromOrigin(r.job.Config.Origin),
 	}
 	m := materials{run: r}
 	f.Exporter = string(s.Kind)

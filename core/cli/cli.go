@@ -56,7 +56,7 @@ func Run(ctx context.Context, p Program, args []string) int {
 
 // silent says that an error has been told already.
 func silent(err error) bool {
-	return errors.Is(err, errUnusable) || errors.Is(err, errUnhealthy) || errors.Is(err, errBroken) || errors.Is(err, errDifferent)
+	return errors.Is(err, errUnusable) || errors.Is(err, errUnhealthy) || errors.Is(err, errBroken) || errors.Is(err, errDifferent) || errors.Is(err, errNotVerified)
 }
 
 // exitCode classifies how a command ended.
@@ -137,7 +137,7 @@ it as docker and OCI images, archives and initramfs: the same bytes each time.
 	a.buildFlags(root)
 	root.AddCommand(a.buildCommand(), a.planCommand(), a.validateCommand(), a.fmtCommand(), a.versionCommand(),
 		a.lockCommand(), a.initCommand(), a.fetchCommand(), a.bundleCommand(), a.unbundleCommand(), a.gcCommand())
-	root.AddCommand(a.pushCommand(), a.signCommand(), a.keyCommand())
+	root.AddCommand(a.pushCommand(), a.signCommand(), a.keyCommand(), a.verifyCommand())
 	root.AddCommand(a.archCommand(), a.doctorCommand(), a.toolchainCommand(), a.pluginCommand(),
 		a.inspectCommand(), a.diffCommand())
 	return root

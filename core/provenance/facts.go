@@ -9,6 +9,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/mkmini/mkmini/core/config"
 )
 
 // Names of the formats, of which mkmini's own are described in
@@ -78,6 +80,15 @@ func (c Configuration) Digest() string {
 		fmt.Fprintf(h, "%s  %s\n", f.SHA256, f.Name)
 	}
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// FromOrigin returns what a configuration was read from.
+func FromOrigin(o config.Origin) Configuration {
+	c := Configuration{Variables: o.Variables, Sensitive: o.Sensitive}
+	for _, f := range o.Files {
+		c.Files = append(c.Files, File(f))
+	}
+	return c
 }
 
 // Step is a step of the build, and the key that says what it was made from.

@@ -83,6 +83,20 @@ func ParseAttached(d v1.Descriptor, raw []byte) (*Attached, error) {
 	return &Attached{Descriptor: d, ArtifactType: kind, Subject: m.Subject.Digest, Annotations: m.Annotations, Layers: m.Layers}, nil
 }
 
+// IsLayout says that it is an OCI image layout, and nothing that docker loads
+// beside.
+func (l *Layout) IsLayout() bool {
+	if l.saved != nil {
+		return false
+	}
+	r, _, err := l.files.open("manifest.json")
+	if err != nil {
+		return true
+	}
+	_ = r.Close()
+	return false
+}
+
 // Index returns what index.json says.
 func (l *Layout) Index() (*v1.IndexManifest, error) {
 	data, err := l.small("index.json")

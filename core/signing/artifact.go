@@ -46,7 +46,7 @@ func (k PrivateKey) SignArtifact(ctx context.Context, path, comment string) (Sig
 		return Signed{}, err
 	}
 	defer f.Close()
-	text, err := k.Sign(stoppable{ctx, f}, cmp.Or(comment, Comment(path)))
+	text, err := k.Sign(Stoppable(ctx, f), cmp.Or(comment, Comment(path)))
 	if err != nil {
 		return Signed{}, err
 	}
@@ -60,6 +60,9 @@ func update(path string, text []byte) error {
 	}
 	return store.WriteFile(path, text)
 }
+
+// Stoppable returns a reader that ends when ctx does.
+func Stoppable(ctx context.Context, r io.Reader) io.Reader { return stoppable{ctx, r} }
 
 // stoppable ends with the context's error once that is done.
 type stoppable struct {
