@@ -9,6 +9,7 @@ import (
 	"io"
 	"iter"
 	"time"
+	"unicode/utf8"
 )
 
 // xattrRecord begins the PAX records of extended attributes, as GNU tar,
@@ -18,7 +19,7 @@ const xattrRecord = "SCHILY.xattr."
 // WriteTar writes the records as a tar archive in their order: USTAR, and PAX
 // only for what USTAR can't hold. Names have no leading "./", folders have a
 // trailing slash, owners are numbers, and every time is the epoch in whole
-// seconds. The same records and contents give the same bytes.
+// seconds. Names that are no UTF-8 have GNU's headers. The same records and contents give the same bytes.
 func WriteTar(ctx context.Context, w io.Writer, records iter.Seq[Record], epoch time.Time) error {
 	buffer := bufio.NewWriterSize(w, 1<<20)
 	archive := tar.NewWriter(buffer)
@@ -73,6 +74,7 @@ func writeRecord(ctx context.Context, archive *tar.Writer, r *Record, epoch time
 	default:
 		return fmt.Errorf("there is no record of type %q", r.Type)
 	}
+	setCharset(header)
 	if r.Type != File {
 		return archive.WriteHeader(header)
 	}
@@ -86,6 +88,20 @@ func writeRecord(ctx context.Context, archive *tar.Writer, r *Record, epoch time
 		return err
 	}
 	return copyContent(ctx, archive, content, r.Content)
+}
+
+// setCharset sees to names that are no text in UTF-8, as PAX wants it: GNU's
+// headers hold any bytes. Where there must be PAX records, one says that they
+// are bytes, of which GNU tar says that it ignores it.
+// Source: POSIX.1-2017, pax, "hdrcharset".
+func setCharset(header *tar.Header) {
+	switch {
+	case utf8.ValidString(header.Name) && utf8.ValidString(header.Linkname):
+	case header.PAXRecords == nil:
+		header.Format = tar.FormatGNU
+	default:
+		header.PAXRecords["hdrcharset"] = "BINARY"
+	}
 }
 
 // copyContent copies exactly as many bytes as the content is said to have.

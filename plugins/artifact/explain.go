@@ -13,8 +13,10 @@ import (
 // Explain makes diagnostics of errors that the user can mend, such as a full
 // disk. Other errors, and diagnostics, are returned as they are.
 func Explain(name string, err error) error {
-	if _, ok := errors.AsType[sdk.Diagnostics](err); ok || err == nil ||
-		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if list, ok := errors.AsType[sdk.Diagnostics](err); ok {
+		return list // without the names of files around it
+	}
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	d := sdk.Diagnostic{Severity: sdk.Error, Detail: fmt.Sprintf("While writing %s: %v.", name, err)}

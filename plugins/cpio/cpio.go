@@ -54,8 +54,8 @@ type Header struct {
 // ErrFormat is the error, wrapped, of what is no newc archive.
 var ErrFormat = errors.New("no cpio archive in newc format")
 
-// checkName refuses names that the kernel can't take.
-func checkName(name string) error {
+// CheckName refuses names that the kernel can't take from an archive.
+func CheckName(name string) error {
 	if name == "" || len(name) >= maxName {
 		return fmt.Errorf("the name has %d bytes, cpio takes 1 to %d", len(name), maxName-1)
 	}

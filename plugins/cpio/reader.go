@@ -35,7 +35,7 @@ func (r *Reader) Next() (Header, error) {
 	if h.Name == trailer {
 		return Header{}, r.end(h)
 	}
-	if err := checkName(h.Name); err != nil {
+	if err := CheckName(h.Name); err != nil {
 		return Header{}, fmt.Errorf("%w: %w", ErrFormat, err)
 	}
 	r.left = int64(h.Size)

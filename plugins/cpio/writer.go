@@ -25,7 +25,7 @@ func (w *Writer) WriteHeader(h Header) error {
 	if err := w.finish(); err != nil {
 		return err
 	}
-	if err := checkName(h.Name); err != nil {
+	if err := CheckName(h.Name); err != nil {
 		return w.fail(err)
 	}
 	return w.header(h)

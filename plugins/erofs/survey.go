@@ -42,10 +42,7 @@ func Survey(source Source, epoch time.Time) (*Plan, error) {
 	p := &Plan{source: source, epoch: epoch, folders: make(map[string]*folder), links: make(map[string]link)}
 	p.addFolder(layer.Entry{Name: ".", Type: layer.Directory, Mode: 0o755, ModTime: epoch}, nil)
 	if err := source(func(e layer.Entry, _ io.Reader) error {
-		if err := p.add(e); err != nil {
-			return fmt.Errorf("%.300q: %w", e.Name, err)
-		}
-		return nil
+		return layer.Unfit(e, p.add(e))
 	}); err != nil {
 		return nil, err
 	}

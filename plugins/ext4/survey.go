@@ -41,10 +41,7 @@ func Survey(source Source, epoch time.Time) (*Plan, error) {
 	p.addFolder(lostFound, p.folders["."], lostFoundInode)
 	p.inodes = lostFoundInode
 	if err := source(func(e layer.Entry, _ io.Reader) error {
-		if err := p.add(e); err != nil {
-			return fmt.Errorf("%.300q: %w", e.Name, err)
-		}
-		return nil
+		return layer.Unfit(e, p.add(e))
 	}); err != nil {
 		return nil, err
 	}

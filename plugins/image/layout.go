@@ -177,6 +177,9 @@ func (l *Layout) addLayer(ctx context.Context, part sdk.Layer, how string) (v1.D
 		return v1.Descriptor{}, bad(fmt.Sprintf("There is no compression %q.", how),
 			"Write one of: "+strings.Join(Compressions(), ", ")+".", "attributes", "compression")
 	}
+	if err := checkNames(ctx, part.Path); err != nil {
+		return v1.Descriptor{}, err
+	}
 	file, err := os.Open(part.Path)
 	if err != nil {
 		return v1.Descriptor{}, err

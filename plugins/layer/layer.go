@@ -46,7 +46,7 @@ type Entry struct {
 	Mode uint32
 	// UID and GID are the numbers of owner and group.
 	UID, GID int
-	// Major and Minor are a device's numbers.
+	// Major and Minor are a device's numbers, up to 4095 and 1048575.
 	Major, Minor uint32
 	// Target is what a symlink points to, or the name of the earlier file
 	// that a hard link is another name of.
@@ -59,6 +59,26 @@ type Entry struct {
 	// are nil for almost all entries, and for hard links always: the file that
 	// it is another name of has them.
 	Xattrs []Xattr
+}
+
+// UnfitError says that a format has no place for an entry.
+type UnfitError struct {
+	// Name is the entry's.
+	Name string
+	// Err says which format, and what it can't hold.
+	Err error
+}
+
+func (e *UnfitError) Error() string { return fmt.Sprintf("%.300q: %v", e.Name, e.Err) }
+
+func (e *UnfitError) Unwrap() error { return e.Err }
+
+// Unfit returns an error of an entry, or nil if err is.
+func Unfit(e Entry, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &UnfitError{Name: e.Name, Err: err}
 }
 
 // Walk calls visit for every entry of the layer in its order, with a reader of
@@ -88,9 +108,29 @@ func Walk(ctx context.Context, archive, digest string, visit func(e Entry, conte
 	return nil
 }
 
+// List is Walk without contents: it leaves them out when it reads, and knows no
+// digest.
+func List(ctx context.Context, archive string, visit func(e Entry) error) error {
+	file, err := os.Open(archive)
+	if err != nil {
+		return fmt.Errorf("read layer: %w", err)
+	}
+	defer file.Close()
+	// The tar reader seeks in what can be sought in.
+	return read(tar.NewReader(file), func(e Entry, _ io.Reader) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return visit(e)
+	})
+}
+
 // Read is Walk for an archive that comes from a reader.
 func Read(r io.Reader, visit func(e Entry, content io.Reader) error) error {
-	archive := tar.NewReader(r)
+	return read(tar.NewReader(r), visit)
+}
+
+func read(archive *tar.Reader, visit func(e Entry, content io.Reader) error) error {
 	seen := newNames()
 	for {
 		header, err := archive.Next()
@@ -127,8 +167,9 @@ func entry(h *tar.Header) (Entry, error) {
 	if !isName(name) {
 		return Entry{}, errors.New("the name is not relative and clean")
 	}
+	// Twelve and twenty bits are what Linux has for devices: kdev_t.h.
 	if h.Mode < 0 || h.Mode > 0o7777 || !isID(h.Uid) || !isID(h.Gid) ||
-		h.Devmajor < 0 || h.Devmajor > 1<<32-1 || h.Devminor < 0 || h.Devminor > 1<<32-1 {
+		h.Devmajor < 0 || h.Devmajor >= 1<<12 || h.Devminor < 0 || h.Devminor >= 1<<20 {
 		return Entry{}, errors.New("mode, owner or device number is out of range")
 	}
 	e := Entry{

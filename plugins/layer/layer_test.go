@@ -49,6 +49,28 @@ func TestWalk(t *testing.T) {
 	}
 }
 
+func TestList(t *testing.T) {
+	img := layertest.Image(t, "x86_64", sdk.Platform{}, layertest.Headers())
+	var walked, listed []layer.Entry
+	errA := layer.Walk(t.Context(), img.Layer, "", func(e layer.Entry, _ io.Reader) error {
+		walked = append(walked, e)
+		return nil
+	})
+	errB := layer.List(t.Context(), img.Layer, func(e layer.Entry) error {
+		listed = append(listed, e)
+		return nil
+	})
+	if diff := cmp.Diff(walked, listed); diff != "" || errA != nil || errB != nil {
+		t.Errorf("%v %v (-want +got):\n%s", errA, errB, diff)
+	}
+	if err := os.Truncate(img.Layer, layertest.Size/2); err != nil {
+		t.Fatal(err)
+	}
+	if err := layer.List(t.Context(), img.Layer, func(layer.Entry) error { return nil }); err == nil {
+		t.Error("half of a layer is one")
+	}
+}
+
 func TestWalkRefuses(t *testing.T) {
 	img := layertest.Image(t, "x86_64", sdk.Platform{}, layertest.Headers())
 	quiet := func(layer.Entry, io.Reader) error { return nil }
@@ -76,6 +98,9 @@ func TestWalkRefuses(t *testing.T) {
 		"below a file":    {file, {Name: "f/g", Typeflag: tar.TypeReg}},
 		"dangling link":   {{Name: "h", Typeflag: tar.TypeLink, Linkname: "f"}},
 		"link outside":    {{Name: "h", Typeflag: tar.TypeLink, Linkname: "/etc/passwd"}},
+		"major number":    {{Name: "n", Typeflag: tar.TypeChar, Devmajor: 4096}},
+		"minor number":    {{Name: "n", Typeflag: tar.TypeBlock, Devminor: 1 << 20}},
+		"owner":           {{Name: "f", Typeflag: tar.TypeReg, Uid: 1 << 32}},
 		"type":            {{Name: "f", Typeflag: 'Z'}},
 		"xattr of a link": {file, {Name: "h", Typeflag: tar.TypeLink, Linkname: "f", PAXRecords: map[string]string{xattr + "user.a": "b"}}},
 		"xattr no space":  {{Name: "f", Typeflag: tar.TypeReg, PAXRecords: map[string]string{xattr + "user": "b"}}},

@@ -1,6 +1,7 @@
 package oci_test
 
 import (
+	"archive/tar"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -96,6 +97,37 @@ func TestUmociUnpacks(t *testing.T) {
 		info, err := os.Stat(filepath.Join(bundle, "rootfs/bin/busybox"))
 		if err != nil || info.Size() < layertest.Size {
 			t.Errorf("%s: %v %v", name, info, err)
+		}
+	}
+}
+
+// TestUmociUnpacksOddNames finds each name again.
+func TestUmociUnpacksOddNames(t *testing.T) {
+	umoci := layertest.Tool(t, "umoci", "umoci")
+	headers := layertest.OddHeaders()
+	img := layertest.Image(t, "x86_64", sdk.Platform{OS: "linux", Architecture: "amd64"}, headers)
+	path, _ := layertest.Export(t, oci.New(), layertest.Request(t, []sdk.Image{img}, nil))
+	bundle := filepath.Join(layertest.Folder(t), "bundle")
+	layertest.Run(t, nil, umoci, "unpack", "--rootless", "--image", path+":latest", bundle)
+	for _, h := range headers {
+		info, err := os.Lstat(filepath.Join(bundle, "rootfs", h.Name))
+		if err != nil || info.Mode().IsRegular() && info.Size() != h.Size {
+			t.Errorf("%q: %v %v", h.Name, info, err)
+		}
+		if target, err := os.Readlink(filepath.Join(bundle, "rootfs", h.Name)); h.Linkname != "" && (err != nil || target != h.Linkname) {
+			t.Errorf("%q points to %q: %v", h.Name, target, err)
+		}
+	}
+}
+
+// TestRefusesWhiteouts refuses names with another meaning in images.
+func TestRefusesWhiteouts(t *testing.T) {
+	for _, name := range []string{".wh.gone", ".wh..wh..opq", "srv/.wh.x"} {
+		img := layertest.Image(t, "x86_64", sdk.Platform{OS: "linux", Architecture: "amd64"}, []tar.Header{
+			{Name: "srv/", Typeflag: tar.TypeDir, Mode: 0o755}, {Name: name, Typeflag: tar.TypeReg}})
+		_, err := oci.New().Export(t.Context(), layertest.Request(t, []sdk.Image{img}, nil), layertest.Progress(t))
+		if d, ok := err.(sdk.Diagnostics); !ok || !strings.Contains(d[0].Detail, `"/`+name+`"`) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

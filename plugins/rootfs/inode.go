@@ -50,7 +50,7 @@ func walkInitramfs(ctx context.Context, img sdk.Image, epoch time.Time, visit fu
 	emit := func(e layer.Entry, content io.Reader) error {
 		h, err := c.header(e)
 		if err != nil {
-			return fmt.Errorf("%s: %w", e.Name, err)
+			return layer.Unfit(e, err)
 		}
 		if e.Type == layer.Symlink {
 			content = strings.NewReader(e.Target)
@@ -103,6 +103,9 @@ func (c *converter) missing(epoch time.Time) []layer.Entry {
 // file, and no content: that is with the first name, which the kernel and all
 // known tools take as well as the last.
 func (c *converter) header(e layer.Entry) (cpio.Header, error) {
+	if err := cpio.CheckName(e.Name); err != nil {
+		return cpio.Header{}, fmt.Errorf("cpio can't hold it: %w", err)
+	}
 	seconds := e.ModTime.Unix()
 	if seconds < 0 || seconds >= 1<<32 {
 		return cpio.Header{}, errors.New("cpio can't hold a time before 1970 or after 2105")

@@ -274,7 +274,9 @@ func unpacked(t *testing.T, debianPackage string, stdin bool, path, name string,
 func converted(t *testing.T, debianPackage, name string, args ...string) records {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), layertest.Tool(t, name, debianPackage), args...)
-	cmd.Stderr = os.Stderr
+	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
+	var said strings.Builder // of names that are no UTF-8, too
+	cmd.Stderr = &said
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -284,7 +286,7 @@ func converted(t *testing.T, debianPackage, name string, args ...string) records
 	}
 	all := fromTar(t, out)
 	if err := cmd.Wait(); err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v: %s", err, said.String())
 	}
 	return all
 }
@@ -300,13 +302,19 @@ func wanted(t *testing.T) records {
 	return fromTar(t, file)
 }
 
-// readers are programs of others that read what is written here, by format.
-var readers = []struct {
+// reader is a program of others that reads what is written here.
+type reader struct {
 	format, name string
 	read         func(t *testing.T, path string) records
 	// lacks removes what the format, or the reader, doesn't know of.
 	lacks func(r record) (record, bool)
-}{
+}
+
+// folderReader is for what needs no program.
+var folderReader = reader{format: "dir", name: "the kernel", read: fromFolder}
+
+// readers are all of them, by format.
+var readers = []reader{
 	{format: "tar", name: "GNU tar", read: func(t *testing.T, path string) records {
 		return unpacked(t, "tar", false, path, "tar", "--numeric-owner", "--xattrs", "--xattrs-include=*", "-xpf", "{path}", "-C", "{dir}")
 	}},

@@ -6,10 +6,12 @@ package rootfs
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/mkmini/mkmini/plugins/artifact"
+	"github.com/mkmini/mkmini/plugins/layer"
 	"github.com/mkmini/mkmini/plugins/sdk"
 )
 
@@ -60,6 +62,10 @@ func (exporter) Export(ctx context.Context, req sdk.ExportRequest, progress sdk.
 	name := fmt.Sprintf("%s-%s.%s", req.Name, img.Arch, format.name)
 	progress(sdk.Report{Phase: "write", Message: name})
 	warnings, err := format.export(ctx, req, name, opts)
+	if unfit, ok := errors.AsType[*layer.UnfitError](err); ok {
+		return sdk.ExportResult{}, problem("format", "Entry that the format can't hold",
+			fmt.Sprintf("The entry %s.", unfit), "Change it, or choose another format; tar holds them all.")
+	}
 	if err != nil {
 		return sdk.ExportResult{}, artifact.Explain(name, err)
 	}

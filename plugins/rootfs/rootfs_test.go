@@ -7,9 +7,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mkmini/mkmini/plugins/cpio"
+	"github.com/mkmini/mkmini/plugins/layer"
 	"github.com/mkmini/mkmini/plugins/layer/layertest"
 	"github.com/mkmini/mkmini/plugins/sdk"
 )
@@ -200,6 +203,47 @@ func TestRefuses(t *testing.T) {
 			}
 			if left, _ := os.ReadDir(req.OutDir); len(left) > 0 {
 				t.Errorf("left behind: %v", left)
+			}
+		})
+	}
+}
+
+// TestCpioCantHoldLargeFiles needs no such file.
+func TestCpioCantHoldLargeFiles(t *testing.T) {
+	c := &converter{first: make(map[string]cpio.Header)}
+	if _, err := c.header(layer.Entry{Name: "f", Type: layer.File, Size: 1<<32 - 1, ModTime: layertest.Epoch}); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.header(layer.Entry{Name: "f", Type: layer.File, Size: 1 << 32, ModTime: layertest.Epoch}); err == nil || !strings.Contains(err.Error(), "4 GiB") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestCantHold names the entry that a format has no place for.
+func TestCantHold(t *testing.T) {
+	long := tar.Header{Name: strings.Repeat("n", 256), Typeflag: tar.TypeReg}
+	for _, test := range []struct {
+		format, want string
+		header       tar.Header
+	}{
+		{"ext4", "256 bytes", long},
+		{"erofs", "256 bytes", long},
+		{"disk", "256 bytes", long},
+		{"cpio", "end of a cpio archive", tar.Header{Name: "TRAILER!!!", Typeflag: tar.TypeReg}},
+		{"cpio.gz", "1970", tar.Header{Name: "old", Typeflag: tar.TypeReg, ModTime: time.Unix(-1, 0)}},
+		{"squashfs", "1970", tar.Header{Name: "old", Typeflag: tar.TypeReg, ModTime: time.Unix(-1, 0)}},
+		{"zip", "1980", tar.Header{Name: "old", Typeflag: tar.TypeReg, ModTime: time.Unix(1, 0)}},
+		{"squashfs", "system.posix_acl_access", tar.Header{Name: "acl", Typeflag: tar.TypeReg, PAXRecords: map[string]string{"SCHILY.xattr.system.posix_acl_access": "x"}}},
+	} {
+		t.Run(test.format+" "+test.want, func(t *testing.T) {
+			if _, _, err := findPacker(); err != nil && test.format == "squashfs" {
+				layertest.Tool(t, packers[0].Name, packers[0].Package)
+			}
+			img := layertest.Image(t, "x86_64", sdk.Platform{}, []tar.Header{test.header})
+			_, err := New().Export(t.Context(), layertest.Request(t, []sdk.Image{img}, map[string]any{"format": test.format}), layertest.Progress(t))
+			list, ok := err.(sdk.Diagnostics)
+			if !ok || !strings.Contains(list[0].Detail, test.want) || !strings.Contains(list[0].Detail, test.header.Name) || list[0].Remedy == "" {
+				t.Errorf("got %v", err)
 			}
 		})
 	}

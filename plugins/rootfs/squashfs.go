@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -77,33 +78,35 @@ func noRoom(file *os.File) error {
 	return err
 }
 
+// inSquashfs refuses what squashfs can't hold.
+func inSquashfs(e layer.Entry) error {
+	if seconds := e.ModTime.Unix(); seconds < 0 || seconds >= 1<<32 {
+		return errors.New("squashfs can't hold a time before 1970 or after 2106")
+	}
+	for _, x := range e.Xattrs {
+		if space, _, _ := strings.Cut(x.Name, "."); space != "user" && space != "trusted" && space != "security" {
+			return fmt.Errorf("squashfs can't hold the extended attribute %q: it has user, security and trusted ones", x.Name)
+		}
+	}
+	return nil
+}
+
 // surveySquashfs reads the layer once, and refuses what squashfs can't hold.
 func surveySquashfs(ctx context.Context, req sdk.ExportRequest) (contents, error) {
 	img, has := req.Images[0], contents{inodes: 1, latest: req.Epoch}
 	ids := make(map[int]bool)
 	err := layer.Walk(ctx, img.Layer, img.Digest, func(e layer.Entry, _ io.Reader) error {
-		if seconds := e.ModTime.Unix(); seconds < 0 || seconds >= 1<<32 {
-			return fmt.Errorf("%q: squashfs can't hold a time before 1970 or after 2106", e.Name)
-		}
 		if ids[e.UID], ids[e.GID] = true, true; len(ids) > 1<<16 {
-			return fmt.Errorf("%q: squashfs can't hold more than 65536 owners and groups", e.Name)
-		}
-		if (e.Type == layer.CharDevice || e.Type == layer.BlockDevice) && (e.Major >= 1<<12 || e.Minor >= 1<<20) {
-			return fmt.Errorf("%q: squashfs can't hold a device %d:%d", e.Name, e.Major, e.Minor)
+			return layer.Unfit(e, errors.New("squashfs can't hold more than 65536 owners and groups"))
 		}
 		if e.Type != layer.Hardlink {
 			has.inodes++
 		}
-		for _, x := range e.Xattrs {
-			if space, _, _ := strings.Cut(x.Name, "."); space != "user" && space != "trusted" && space != "security" {
-				return fmt.Errorf("%q: squashfs can't hold the extended attribute %q: it has user, security and trusted ones", e.Name, x.Name)
-			}
-			has.xattrs = true
-		}
+		has.xattrs = has.xattrs || len(e.Xattrs) > 0
 		if e.ModTime.After(has.latest) {
 			has.latest = e.ModTime
 		}
-		return nil
+		return layer.Unfit(e, inSquashfs(e))
 	})
 	return has, err
 }

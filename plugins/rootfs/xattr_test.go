@@ -168,3 +168,12 @@ func TestXattrsLeftOut(t *testing.T) {
 		}
 	}
 }
+
+// TestZipWarnsOfNames tells of names that zip archives have no charset for.
+func TestZipWarnsOfNames(t *testing.T) {
+	img := layertest.Image(t, "x86_64", sdk.Platform{}, layertest.OddHeaders())
+	_, result := layertest.Export(t, New(), layertest.Request(t, []sdk.Image{img}, map[string]any{"format": "zip"}))
+	if !warned(result.Warnings, "Names that are no UTF-8", `"/\xff\xfe", "/\xff\xfe/\xff\xfe", "/\xff\xfe/link".`) {
+		t.Errorf("warnings are %v", result.Warnings)
+	}
+}

@@ -10,8 +10,10 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/klauspost/compress/flate"
 
@@ -32,6 +34,8 @@ type zipper struct {
 	// left names what has no place in the archive, and xattrs what has
 	// extended attributes, which have none either.
 	left, xattrs []string
+	// raw names what has a name that is no UTF-8.
+	raw []string
 }
 
 // exportZip writes the layer as a zip archive, with what Unix adds to it:
@@ -57,6 +61,14 @@ func exportZip(ctx context.Context, req sdk.ExportRequest, name string, _ option
 		return nil, err
 	}
 	warnings := withoutXattrs(name, "zip", z.xattrs)
+	if len(z.raw) > 0 {
+		warnings = append(warnings, sdk.Diagnostic{
+			Severity: sdk.Warning, Summary: "Names that are no UTF-8",
+			Detail: fmt.Sprintf("Names in zip archives are UTF-8, or what programs take them for; they may see others in %s than these: %s.", name, shorten(z.raw)),
+			Remedy: "Rename them, or use another format, which holds any bytes.",
+			Path:   []string{"attributes", "format"},
+		})
+	}
 	if len(z.left) == 0 {
 		return warnings, nil
 	}
@@ -114,12 +126,15 @@ func (z *zipper) add(e layer.Entry, content io.Reader) error {
 		z.left = append(z.left, "/"+e.Name)
 		return nil
 	}
+	if !utf8.ValidString(e.Name) {
+		z.raw = append(z.raw, strconv.Quote("/"+e.Name))
+	}
 	if len(e.Xattrs) > 0 {
 		z.xattrs = append(z.xattrs, "/"+e.Name)
 	}
 	header, err := zipHeader(e)
 	if err != nil {
-		return err
+		return layer.Unfit(e, err)
 	}
 	w, err := z.archive.CreateHeader(header)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/mkmini/mkmini/plugins/sdk"
 )
@@ -47,13 +48,40 @@ func Headers() []tar.Header {
 	}
 }
 
+// oddNames are what tools like to trip over.
+var oddNames = []string{
+	"..hidden", "...", " space ", "new\nline", "tab\t\x01", "quo\"te\\", "it's", "-rf", "*", "?[a]", "$HOME", "%s%n",
+	"co:lon", "C:\\x", "=", "\xff\xfe", "ä", "trailing.", "TRAILER!!", strings.Repeat("n", 255),
+}
+
+// OddHeaders are a system of names that tools like to trip over, of folders,
+// files and targets of symlinks, and of the largest owner.
+func OddHeaders() []tar.Header {
+	headers := []tar.Header{{Name: "owner", Typeflag: tar.TypeReg, Mode: 0o600, Size: 1, Uid: 1<<32 - 2, Gid: 1<<32 - 2}}
+	for _, name := range oddNames {
+		for _, h := range []tar.Header{
+			{Name: name + "/", Typeflag: tar.TypeDir, Mode: 0o755},
+			{Name: name + "/" + name, Typeflag: tar.TypeReg, Mode: 0o644, Size: 3},
+			{Name: name + "/link", Typeflag: tar.TypeSymlink, Mode: 0o777, Linkname: name},
+		} {
+			if !utf8.ValidString(name) {
+				h.Format = tar.FormatGNU // as layers have it
+			}
+			headers = append(headers, h)
+		}
+	}
+	return headers
+}
+
 // Archive returns a tar archive. Contents are half noise, half not.
 func Archive(tb testing.TB, headers []tar.Header) []byte {
 	tb.Helper()
 	var buffer bytes.Buffer
 	archive := tar.NewWriter(&buffer)
 	for _, header := range headers {
-		header.ModTime = Epoch
+		if header.ModTime.IsZero() {
+			header.ModTime = Epoch
+		}
 		content := make([]byte, header.Size)
 		source := rand.New(rand.NewPCG(1, uint64(header.Size)))
 		for i := range content {
