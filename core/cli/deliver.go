@@ -64,8 +64,7 @@ func (a *app) deliver(ctx context.Context, view event.Sink, artifacts []event.Ar
 			continue
 		}
 		if err := told(ctx, view, event.Event{Step: "push", Arch: artifact.Arch}, func(e event.Event) (string, error) {
-			pusher := &registry.Pusher{Proxy: a.settings.Proxy.Through(), Logger: a.logger(view)}
-			return deliverTo(ctx, view, e, pusher, artifact)
+			return deliverTo(ctx, view, e, a.pusher(view), artifact)
 		}); err != nil {
 			return err
 		}

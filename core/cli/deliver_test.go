@@ -87,6 +87,7 @@ func TestDeliverPushes(t *testing.T) {
 	s := httptest.NewServer(fake.New(fake.Logger(log.New(io.Discard, "", 0))))
 	t.Cleanup(s.Close)
 	t.Setenv("DOCKER_CONFIG", t.TempDir())
+	t.Setenv("MKMINI_STORE", t.TempDir())
 	artifact := exported(t)
 	artifact.Push = []string{strings.TrimPrefix(s.URL, "http://") + "/mini:1"}
 	var view events

@@ -75,8 +75,9 @@ func (a *app) push(ctx context.Context, path string, p pushing) (err error) {
 	defer func() { err = errors.Join(err, layout.Close()) }()
 	view := a.talk()
 	defer func() { err = errors.Join(err, view.Close()) }()
-	pusher := registry.Pusher{Proxy: a.settings.Proxy.Through(), Insecure: p.insecure, Logger: a.logger(view)}
-	done, err := sent(ctx, view, &pusher, layout, p.Request)
+	pusher := a.pusher(view)
+	pusher.Insecure = p.insecure
+	done, err := sent(ctx, view, pusher, layout, p.Request)
 	if closed := view.Close(); err == nil {
 		err = closed
 	}
@@ -84,6 +85,16 @@ func (a *app) push(ctx context.Context, path string, p pushing) (err error) {
 		fmt.Fprintf(a.Streams.Out, "%s@%s\n", d.Name, d.Digest)
 	}
 	return err
+}
+
+// pusher returns what pushes, with the settings of the user. Without a store it
+// remembers no uploads.
+func (a *app) pusher(view event.Sink) *registry.Pusher {
+	p := &registry.Pusher{Proxy: a.settings.Proxy.Through(), Logger: a.logger(view)}
+	if st, err := a.openStore(); err == nil {
+		p.Sessions = st.Sub("uploads")
+	}
+	return p
 }
 
 // sent pushes, and shows how it goes.

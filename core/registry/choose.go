@@ -171,7 +171,10 @@ func (l *Layout) extent(d v1.Descriptor, manifests map[v1.Hash]bool, blobs map[v
 			return fmt.Errorf("the manifest %s can't be read: %w", d.Digest, err)
 		}
 		for _, part := range append(m.Layers, m.Config) {
-			blobs[part.Digest] = part.Size
+			// Others are fetched from where they are offered.
+			if part.MediaType.IsDistributable() {
+				blobs[part.Digest] = part.Size
+			}
 		}
 		return nil
 	}

@@ -2,26 +2,25 @@ package registry
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"hash"
 	"io"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 
-	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
 // parcel is how the parts of a layout are sent to one repository.
 type parcel struct {
 	layout *Layout
-	// from is a repository that layers may be mounted from; nil for none.
-	from name.Reference
 	// sent counts bytes; it may be called by several goroutines.
 	sent func(n int64)
 }
@@ -36,11 +35,7 @@ func (p parcel) image(d v1.Descriptor) (v1.Image, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the manifest %s can't be read: %w", d.Digest, err)
 	}
-	img, err := partial.CompressedToImage(&image{parcel: p, descriptor: d, raw: raw, manifest: manifest})
-	if err != nil {
-		return nil, err
-	}
-	return p.mounted(img), nil
+	return partial.CompressedToImage(&image{parcel: p, descriptor: d, raw: raw, manifest: manifest})
 }
 
 // image implements partial.CompressedImageCore.
@@ -117,25 +112,31 @@ func (c *compared) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// mounted is an image whose layers another repository of the registry may have.
-func (p parcel) mounted(img v1.Image) v1.Image {
-	if p.from == nil {
-		return img
+// contents returns the blobs of a set, of sizes in bytes, in an order that stays
+// the same.
+func (p parcel) contents(blobs map[v1.Hash]int64) []content {
+	var list []content
+	for _, h := range slices.SortedFunc(maps.Keys(blobs), func(a, b v1.Hash) int { return cmp.Compare(a.Hex, b.Hex) }) {
+		list = append(list, &blob{parcel: p, descriptor: v1.Descriptor{Digest: h, Size: blobs[h]}})
 	}
-	return mounted{img, p.from}
+	return list
 }
 
-type mounted struct {
-	v1.Image
-	from name.Reference
-}
-
-func (m mounted) Layers() ([]v1.Layer, error) {
-	layers, err := m.Image.Layers()
-	for i, l := range layers {
-		layers[i] = &remote.MountableLayer{Layer: l, Reference: m.from}
+// savedContents returns the blobs of an image.
+func savedContents(img v1.Image) ([]content, error) {
+	layers, err := img.Layers()
+	if err != nil {
+		return nil, err
 	}
-	return layers, err
+	config, err := partial.ConfigLayer(img)
+	if err != nil {
+		return nil, err
+	}
+	var list []content
+	for _, l := range append(layers, config) {
+		list = append(list, l)
+	}
+	return list, nil
 }
 
 // index returns an index of the layout.

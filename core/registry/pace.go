@@ -93,6 +93,23 @@ func (p *pace) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
+// tries does something until it goes well, or will not, or was tried often
+// enough without getting on.
+func (p *pace) tries(do func() (gotOn bool, err error)) error {
+	for n := 1; ; n++ {
+		gotOn, err := do()
+		if err == nil || n >= p.patience.Tries && !gotOn || !p.temporary(err) {
+			return err
+		}
+		if gotOn {
+			n = 0
+			p.mu.Lock()
+			clear(p.failures)
+			p.mu.Unlock()
+		}
+	}
+}
+
 // failed puts the next request off. Requests that were under way together fail
 // together, and count once.
 func (p *pace) failed(method string, began time.Time, after time.Duration, why string) {
@@ -160,6 +177,8 @@ func (p *pace) temporary(err error) bool {
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, errDamaged), errors.As(err, &wait):
 		return false
+	case errors.Is(err, errAnew):
+		return true
 	case errors.As(err, &answer):
 		// A registry that lost an upload begins it anew.
 		return again(answer.StatusCode) || answer.StatusCode == http.StatusRequestedRangeNotSatisfiable || lost(answer)

@@ -33,6 +33,12 @@ type Pusher struct {
 	// Insecure takes plain http from any registry, not only from one on this
 	// machine.
 	Insecure bool
+	// Sessions is a folder that remembers uploads which were not ended, for the
+	// next run; empty for none.
+	Sessions string
+	// Chunk is the length in bytes of the pieces of large blobs; 0 for
+	// DefaultChunk.
+	Chunk int64
 	// Logger is told of failures that are made good.
 	Logger *slog.Logger
 }
@@ -74,6 +80,7 @@ func (p *Pusher) Push(ctx context.Context, l *Layout, req Request, progress Prog
 	if err != nil {
 		return nil, err
 	}
+	sessions{p.Sessions}.sweep(time.Now())
 	var done []Pushed
 	for _, tag := range d.tags {
 		pushed, err := d.push(ctx, tag)
@@ -99,7 +106,7 @@ type delivery struct {
 	perArch bool
 	counter *counter
 	// writers are what writes to a registry, by its name.
-	writers map[string]*remote.Pusher
+	writers map[string]writer
 	// seen are the repositories that have the image, by registry.
 	seen map[string]name.Repository
 }
@@ -107,7 +114,7 @@ type delivery struct {
 // delivery finds out what is to be done.
 func (p *Pusher) delivery(l *Layout, req Request, progress Progress) (*delivery, error) {
 	d := &delivery{
-		pusher: p, layout: l, perArch: req.PerArch, writers: map[string]*remote.Pusher{}, seen: map[string]name.Repository{},
+		pusher: p, layout: l, perArch: req.PerArch, writers: map[string]writer{}, seen: map[string]name.Repository{},
 	}
 	var options []name.Option
 	if p.Insecure {
@@ -155,14 +162,13 @@ func (d *delivery) push(ctx context.Context, tag name.Tag) ([]Pushed, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := parcel{layout: d.layout, from: d.from(tag.Repository), sent: d.counter.add}
+	u, err := d.uploader(ctx, w.pace, tag.Repository)
+	if err != nil {
+		return nil, err
+	}
 	defer func() { d.seen[tag.RegistryStr()] = tag.Repository }()
 	if d.chosen.img != nil {
-		digest, err := d.chosen.img.Digest()
-		if err != nil {
-			return nil, err
-		}
-		return []Pushed{{tag.Name(), digest.String()}}, w.Push(ctx, tag, p.mounted(d.chosen.img))
+		return d.pushSaved(ctx, w, u, tag)
 	}
 	names := map[name.Tag]v1.Descriptor{tag: d.chosen.entry}
 	order := []name.Tag{tag}
@@ -173,24 +179,23 @@ func (d *delivery) push(ctx context.Context, tag name.Tag) ([]Pushed, error) {
 			names[one], order = list[arch], append(order, one)
 		}
 	}
+	blobs, about, err := d.extent(slices.Collect(maps.Values(names)))
+	if err != nil {
+		return nil, err
+	}
+	p := parcel{layout: d.layout, sent: d.counter.add}
+	if err := u.sendAll(ctx, p.contents(blobs)); err != nil {
+		return nil, err
+	}
 	var done []Pushed
-	manifests := map[v1.Hash]bool{}
 	for _, tag := range order {
-		entry := names[tag]
-		if err := d.layout.extent(entry, manifests, map[v1.Hash]int64{}, maxNested); err != nil {
+		if err := send(ctx, w, tag, p, names[tag]); err != nil {
 			return done, err
 		}
-		if err := send(ctx, w, tag, p, entry); err != nil {
-			return done, err
-		}
-		done = append(done, Pushed{tag.Name(), entry.Digest.String()})
+		done = append(done, Pushed{tag.Name(), names[tag].Digest.String()})
 	}
 	// What is about an image comes after it.
-	list, err := d.layout.about(manifests)
-	if err != nil {
-		return done, err
-	}
-	for _, entry := range list {
+	for _, entry := range about {
 		if err := send(ctx, w, tag.Context().Digest(entry.Digest.String()), p, entry); err != nil {
 			return done, err
 		}
@@ -198,7 +203,38 @@ func (d *delivery) push(ctx context.Context, tag name.Tag) ([]Pushed, error) {
 	return done, nil
 }
 
-func send(ctx context.Context, w *remote.Pusher, ref name.Reference, p parcel, entry v1.Descriptor) error {
+// extent returns the blobs of entries and of what is about them, and the latter.
+func (d *delivery) extent(entries []v1.Descriptor) (map[v1.Hash]int64, []v1.Descriptor, error) {
+	manifests, blobs := map[v1.Hash]bool{}, map[v1.Hash]int64{}
+	for _, entry := range entries {
+		if err := d.layout.extent(entry, manifests, blobs, maxNested); err != nil {
+			return nil, nil, err
+		}
+	}
+	about, err := d.layout.about(manifests)
+	for _, entry := range about {
+		err = errors.Join(err, d.layout.extent(entry, manifests, blobs, maxNested))
+	}
+	return blobs, about, err
+}
+
+// pushSaved writes what docker saved.
+func (d *delivery) pushSaved(ctx context.Context, w writer, u *uploader, tag name.Tag) ([]Pushed, error) {
+	digest, err := d.chosen.img.Digest()
+	if err != nil {
+		return nil, err
+	}
+	blobs, err := savedContents(d.chosen.img)
+	if err == nil {
+		err = u.sendAll(ctx, blobs)
+	}
+	if err == nil {
+		err = w.Push(ctx, tag, d.chosen.img)
+	}
+	return []Pushed{{tag.Name(), digest.String()}}, err
+}
+
+func send(ctx context.Context, w writer, ref name.Reference, p parcel, entry v1.Descriptor) error {
 	what, err := p.taggable(entry)
 	if err != nil {
 		return err
@@ -208,7 +244,7 @@ func send(ctx context.Context, w *remote.Pusher, ref name.Reference, p parcel, e
 
 // from returns where a repository may mount layers from: one that was pushed to
 // just now, or that of the request.
-func (d *delivery) from(repo name.Repository) name.Reference {
+func (d *delivery) from(repo name.Repository) *name.Repository {
 	other, ok := d.seen[repo.RegistryStr()]
 	if !ok && d.mount != nil && d.mount.RegistryStr() == repo.RegistryStr() {
 		other, ok = *d.mount, true
@@ -216,34 +252,45 @@ func (d *delivery) from(repo name.Repository) name.Reference {
 	if !ok || other.Name() == repo.Name() {
 		return nil
 	}
-	return other.Tag("latest")
+	return &other
+}
+
+// writer writes to a registry.
+type writer struct {
+	*remote.Pusher
+	pace *pace
 }
 
 // writer returns what writes to a registry.
-func (d *delivery) writer(registry name.Registry) (*remote.Pusher, error) {
+func (d *delivery) writer(registry name.Registry) (writer, error) {
 	if w, ok := d.writers[registry.Name()]; ok {
 		return w, nil
 	}
 	p := d.pusher
 	patience := p.Patience.orDefault()
-	base, plain, keychain := p.Transport, "", p.Keychain
+	base, plain := p.Transport, ""
 	if base == nil {
 		base = p.dial(patience)
 	}
 	if p.Insecure {
 		plain = (&url.URL{Host: registry.RegistryStr()}).Hostname()
 	}
-	if keychain == nil {
-		keychain = authn.DefaultKeychain
-	}
 	pace := &pace{RoundTripper: oci.Guard(base, plain), patience: patience, logger: p.Logger, failures: map[string]int{}}
 	backoff := remote.Backoff{Duration: time.Millisecond, Factor: 1, Steps: patience.Tries}
-	w, err := remote.NewPusher(
-		remote.WithTransport(pace), remote.WithAuthFromKeychain(keychain), remote.WithJobs(jobs),
+	pusher, err := remote.NewPusher(
+		remote.WithTransport(pace), remote.WithAuthFromKeychain(p.keychain()), remote.WithJobs(jobs),
 		remote.WithRetryBackoff(backoff), remote.WithRetryPredicate(pace.temporary),
 	)
-	d.writers[registry.Name()] = w
-	return w, err
+	d.writers[registry.Name()] = writer{pusher, pace}
+	return d.writers[registry.Name()], err
+}
+
+// keychain returns what has the credentials.
+func (p *Pusher) keychain() authn.Keychain {
+	if p.Keychain != nil {
+		return p.Keychain
+	}
+	return authn.DefaultKeychain
 }
 
 // connect is how long a connection may take.
