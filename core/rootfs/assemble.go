@@ -31,7 +31,7 @@ type Input struct {
 	Temp string
 }
 
-// Assemble puts a file system together and returns it sorted by path; it may be
+// Assemble puts a file system together and returns it in order; it may be
 // gone through more than once. Later
 // layers override earlier ones: first the base layout, then busybox's install
 // tree, then the entries in order.

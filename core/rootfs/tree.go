@@ -143,26 +143,16 @@ func (t *tree) layerOf(at string) uint16 {
 	return 0
 }
 
-// each calls visit for every name, sorted by path, until visit returns false.
+// each calls visit for every name until visit returns false. The names in a
+// folder are sorted, and what it holds follows it at once: GNU tar sets a
+// folder's time and mode when it comes to a name that isn't in it, and what
+// came into the folder after that would change the time again.
 func (t *tree) each(visit func(at string, n *node) bool) { t.root.each("", visit) }
 
-// each visits what a folder holds. Paths are sorted as strings are: "a-b" comes
-// between "a" and "a/b".
 func (n *node) each(prefix string, visit func(at string, n *node) bool) bool {
-	order := make([]string, 0, len(n.names))
-	for name, inner := range n.names {
-		order = append(order, name)
-		if len(inner.names) > 0 {
-			order = append(order, name+"/")
-		}
-	}
-	slices.Sort(order)
-	for _, name := range order {
-		if folder, ok := strings.CutSuffix(name, "/"); ok {
-			if !n.names[folder].each(prefix+name, visit) {
-				return false
-			}
-		} else if !visit(prefix+name, n.names[name]) {
+	for _, name := range slices.Sorted(maps.Keys(n.names)) {
+		inner := n.names[name]
+		if !visit(prefix+name, inner) || !inner.each(prefix+name+"/", visit) {
 			return false
 		}
 	}
@@ -294,8 +284,8 @@ func checkName(path string) error {
 	return nil
 }
 
-// records yields the tree sorted by path, so that a folder comes before what
-// it holds. Of the names of one file the first one is the file, the others are
+// records yields the tree in the order of each, a folder before what it
+// holds. Of the names of one file the first one is the file, the others are
 // hard links to it.
 func (t *tree) records() iter.Seq[Record] {
 	return func(yield func(Record) bool) {

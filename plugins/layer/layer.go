@@ -116,11 +116,7 @@ func List(ctx context.Context, archive string, visit func(e Entry) error) error 
 		return fmt.Errorf("read layer: %w", err)
 	}
 	defer file.Close()
-	// The tar reader seeks in what can be sought in.
-	return read(tar.NewReader(file), func(e Entry, _ io.Reader) error {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
+	return Read(newSkipper(ctx, file), func(e Entry, _ io.Reader) error {
 		return visit(e)
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"strings"
 	"time"
 
@@ -78,8 +79,14 @@ func noRoom(file *os.File) error {
 	return err
 }
 
+// maxSquashfsName is what Linux finds in a squashfs image: source fs/squashfs.
+const maxSquashfsName = 255
+
 // inSquashfs refuses what squashfs can't hold.
 func inSquashfs(e layer.Entry) error {
+	if base := path.Base(e.Name); len(base) > maxSquashfsName {
+		return fmt.Errorf("squashfs can't hold a name of %d bytes, only up to %d", len(base), maxSquashfsName)
+	}
 	if seconds := e.ModTime.Unix(); seconds < 0 || seconds >= 1<<32 {
 		return errors.New("squashfs can't hold a time before 1970 or after 2106")
 	}
