@@ -82,6 +82,7 @@ type run struct {
 	history history
 	missing error         // tools that exports can't do without
 	slots   chan struct{} // one for each busybox that may be compiled at once
+	ends    []plan.Kind   // the steps whose results have to be there
 
 	mu        sync.Mutex
 	compilers map[string]toolchain.Probed // by architecture
@@ -122,7 +123,7 @@ func (b *Builder) Build(ctx context.Context, job Job) ([]event.Artifact, error) 
 // start collects what the plan depends on.
 func (b *Builder) start(ctx context.Context, job Job) (*run, error) {
 	r := &run{
-		Builder: b, job: job, slots: make(chan struct{}, min(2, b.Jobs)),
+		Builder: b, job: job, slots: make(chan struct{}, min(2, b.Jobs)), ends: []plan.Kind{plan.Export, plan.SBOM, plan.Check},
 		compilers: map[string]toolchain.Probed{}, probed: map[string]bool{}, artifacts: map[string]placed{},
 	}
 	r.history = b.history(job)

@@ -88,7 +88,7 @@ func (r *run) after(ctx context.Context, s plan.Step, done map[string]chan struc
 func (r *run) wanted() map[string]bool {
 	wanted := map[string]bool{}
 	for _, s := range slices.Backward(r.plan.Steps) {
-		if s.Kind == plan.Export || s.Kind == plan.Check || s.Kind == plan.SBOM {
+		if slices.Contains(r.ends, s.Kind) {
 			wanted[s.ID] = true
 		}
 		if wanted[s.ID] && !r.cached(s) {

@@ -139,7 +139,7 @@ it as docker and OCI images, archives and initramfs: the same bytes each time.
 		a.lockCommand(), a.initCommand(), a.fetchCommand(), a.bundleCommand(), a.unbundleCommand(), a.gcCommand())
 	root.AddCommand(a.pushCommand(), a.signCommand(), a.keyCommand(), a.verifyCommand())
 	root.AddCommand(a.archCommand(), a.doctorCommand(), a.toolchainCommand(), a.pluginCommand(),
-		a.inspectCommand(), a.diffCommand())
+		a.inspectCommand(), a.diffCommand(), a.legalCommand())
 	return root
 }
 

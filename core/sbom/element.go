@@ -91,6 +91,16 @@ const (
 	imageID   = "image"
 )
 
+// Libgcc returns the part of gcc that is linked into what it compiles.
+func Libgcc(version string) Program {
+	return Program{Name: "libgcc", Version: version, License: libgccLicense, Homepage: "https://gcc.gnu.org/"}
+}
+
+// Headers returns the headers of Linux for programs.
+func Headers(version string) Program {
+	return Program{Name: "linux-headers", Version: version, License: headersLicense, Homepage: "https://www.kernel.org/"}
+}
+
 // elements returns the software in and behind an image, but for the image and
 // for mkmini.
 func (f Facts) elements() []element {
@@ -103,14 +113,10 @@ func (f Facts) elements() []element {
 		}
 	}
 	if f.Compiler.Name == "gcc" {
-		list = append(list, element{id: libgccID, kind: library, Program: Program{
-			Name: "libgcc", Version: f.Compiler.Version, License: libgccLicense, Homepage: "https://gcc.gnu.org/",
-		}, comment: "The part of gcc that is linked into what it compiles."})
+		list = append(list, element{id: libgccID, kind: library, Program: Libgcc(f.Compiler.Version), comment: "The part of gcc that is linked into what it compiles."})
 	}
 	if f.Compiler.Headers != "" {
-		list = append(list, element{id: headersID, kind: headers, Program: Program{
-			Name: "linux-headers", Version: f.Compiler.Headers, License: headersLicense, Homepage: "https://www.kernel.org/",
-		}, comment: "The headers of Linux for programs, which busybox and the C library were compiled with."})
+		list = append(list, element{id: headersID, kind: headers, Program: Headers(f.Compiler.Headers), comment: "The headers of Linux for programs, which busybox and the C library were compiled with."})
 	}
 	list = append(list, f.applications()...)
 	return append(list, f.tools(made)...)
