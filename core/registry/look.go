@@ -6,18 +6,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
-	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"github.com/mkmini/mkmini/core/fault"
-	"github.com/mkmini/mkmini/core/source/oci"
 )
 
 // Image is an image in a registry, or an index over several.
@@ -123,21 +119,9 @@ func small(ref name.Reference, d v1.Descriptor, options []remote.Option) ([]byte
 
 // reading are the options of requests to a registry that change nothing.
 func (p *Pusher) reading(registry name.Registry) []remote.Option {
-	patience := p.Patience.orDefault()
-	base, plain, keychain := p.Transport, "", p.Keychain
-	if base == nil {
-		base = p.dial(patience)
-	}
-	if p.Insecure {
-		plain = (&url.URL{Host: registry.RegistryStr()}).Hostname()
-	}
-	if keychain == nil {
-		keychain = authn.DefaultKeychain
-	}
-	pace := &pace{RoundTripper: oci.Guard(base, plain), patience: patience, logger: p.Logger, failures: map[string]int{}}
+	pace := p.pace(registry)
 	return []remote.Option{
-		remote.WithTransport(pace), remote.WithAuthFromKeychain(keychain),
-		remote.WithRetryBackoff(remote.Backoff{Duration: time.Millisecond, Factor: 1, Steps: patience.Tries}),
+		remote.WithTransport(pace), remote.WithAuthFromKeychain(p.keychain()), remote.WithRetryBackoff(pace.backoff()),
 		remote.WithRetryPredicate(pace.temporary),
 	}
 }

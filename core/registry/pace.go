@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
 
@@ -68,12 +69,21 @@ type pace struct {
 	reached bool
 }
 
+// backoff has go-containerregistry try as often, without pauses of its own.
+func (p *pace) backoff() remote.Backoff {
+	return remote.Backoff{Duration: time.Millisecond, Factor: 1, Steps: p.patience.Tries}
+}
+
 // RoundTrip implements http.RoundTripper.
 func (p *pace) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := p.wait(req.Context()); err != nil {
 		return nil, err
 	}
 	began := time.Now()
+	req, err := anew(req)
+	if err != nil {
+		return nil, err
+	}
 	resp, err := p.RoundTripper.RoundTrip(req)
 	switch {
 	case err != nil && p.temporary(err):
@@ -85,6 +95,10 @@ func (p *pace) RoundTrip(req *http.Request) (*http.Response, error) {
 			return nil, errWait{after}
 		}
 		p.failed(req.Method, began, after, resp.Status)
+	case err == nil && stale(req, resp):
+		refusal := transport.CheckError(resp, http.StatusOK)
+		resp.Body.Close()
+		return nil, fmt.Errorf("%w: %w", errStale, refusal)
 	case err == nil:
 		p.mu.Lock()
 		p.failures[req.Method], p.reached = 0, true
@@ -177,7 +191,7 @@ func (p *pace) temporary(err error) bool {
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, errDamaged), errors.As(err, &wait):
 		return false
-	case errors.Is(err, errAnew):
+	case errors.Is(err, errAnew), errors.Is(err, errStale):
 		return true
 	case errors.As(err, &answer):
 		// A registry that lost an upload begins it anew.

@@ -267,6 +267,17 @@ func (d *delivery) writer(registry name.Registry) (writer, error) {
 		return w, nil
 	}
 	p := d.pusher
+	pace := p.pace(registry)
+	pusher, err := remote.NewPusher(
+		remote.WithTransport(pace), remote.WithAuthFromKeychain(p.keychain()), remote.WithJobs(jobs),
+		remote.WithRetryBackoff(pace.backoff()), remote.WithRetryPredicate(pace.temporary),
+	)
+	d.writers[registry.Name()] = writer{pusher, pace}
+	return d.writers[registry.Name()], err
+}
+
+// pace returns the way to a registry.
+func (p *Pusher) pace(registry name.Registry) *pace {
 	patience := p.Patience.orDefault()
 	base, plain := p.Transport, ""
 	if base == nil {
@@ -275,22 +286,15 @@ func (d *delivery) writer(registry name.Registry) (writer, error) {
 	if p.Insecure {
 		plain = (&url.URL{Host: registry.RegistryStr()}).Hostname()
 	}
-	pace := &pace{RoundTripper: oci.Guard(base, plain), patience: patience, logger: p.Logger, failures: map[string]int{}}
-	backoff := remote.Backoff{Duration: time.Millisecond, Factor: 1, Steps: patience.Tries}
-	pusher, err := remote.NewPusher(
-		remote.WithTransport(pace), remote.WithAuthFromKeychain(p.keychain()), remote.WithJobs(jobs),
-		remote.WithRetryBackoff(backoff), remote.WithRetryPredicate(pace.temporary),
-	)
-	d.writers[registry.Name()] = writer{pusher, pace}
-	return d.writers[registry.Name()], err
+	return &pace{RoundTripper: faithful{oci.Guard(base, plain)}, patience: patience, logger: p.Logger, failures: map[string]int{}}
 }
 
 // keychain returns what has the credentials.
 func (p *Pusher) keychain() authn.Keychain {
 	if p.Keychain != nil {
-		return p.Keychain
+		return credentials{p.Keychain}
 	}
-	return authn.DefaultKeychain
+	return credentials{authn.DefaultKeychain}
 }
 
 // connect is how long a connection may take.
