@@ -355,3 +355,24 @@ func output(t *testing.T, name string, args ...string) []byte {
 	}
 	return out
 }
+
+// TestLinkLoops takes symlinks as they are, wherever they lead.
+func TestLinkLoops(t *testing.T) {
+	dir := write(t, t.TempDir(), map[string]string{"d/self": "->self", "d/up": "->..", "d/out": "->../../../../etc", "d/a": "->b", "d/b": "->/d/a"})
+	archive := pack(t,
+		tar.Header{Name: "e/self", Typeflag: tar.TypeSymlink, Linkname: "self"}, tar.Header{Name: "e/a", Typeflag: tar.TypeSymlink, Linkname: "b"},
+		tar.Header{Name: "e/b", Typeflag: tar.TypeSymlink, Linkname: "/e/a"}, tar.Header{Name: "e/again", Typeflag: tar.TypeLink, Linkname: "e/again"})
+	records, err := assemble(t.Context(), Input{Entries: []config.Entry{{Kind: config.Overlay, Path: "/", Source: dir}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, target := range map[string]string{"d/self": "self", "d/up": "..", "d/out": "../../../../etc", "d/a": "b", "d/b": "/d/a"} {
+		if r := find(t, records, path); r.Type != Symlink || r.Target != target {
+			t.Errorf("%+v", r)
+		}
+	}
+	_, err = assemble(t.Context(), Input{Entries: []config.Entry{at(1, config.Entry{Kind: config.Overlay, Path: "/", Source: archive})}})
+	if fe, ok := errors.AsType[*fault.Error](err); !ok || !strings.Contains(fe.Detail, `"e/again", which is no file before it`) {
+		t.Errorf("a hard link to itself: %v", err)
+	}
+}

@@ -200,7 +200,7 @@ func TestWriteErrorIsSeen(t *testing.T) {
 }
 
 func TestChangedFile(t *testing.T) {
-	for _, now := range []string{"", "12345678901", "gone", "folder"} {
+	for _, now := range []string{"", "12345678901", "gone", "folder", "symlink", "fifo"} {
 		dir := write(t, t.TempDir(), map[string]string{"f": "1234567890"})
 		entries := []config.Entry{{Kind: config.Overlay, Path: "/srv", Source: dir}}
 		records, err := assemble(t.Context(), Input{Entries: entries})
@@ -213,6 +213,10 @@ func TestChangedFile(t *testing.T) {
 		case "gone":
 		case "folder":
 			err = os.Mkdir(path, 0o755)
+		case "symlink":
+			err = os.Symlink("/etc", path)
+		case "fifo":
+			err = syscall.Mkfifo(path, 0o600)
 		default:
 			err = os.WriteFile(path, []byte(now), 0o644)
 		}

@@ -81,7 +81,10 @@ type Image struct {
 	// Platform is what an image of it declares.
 	Platform Platform
 	// Layer is the absolute path of the file system as an uncompressed,
-	// sorted tar archive whose names have no leading "./".
+	// sorted tar archive whose names have no leading "./". Headers are USTAR's,
+	// with PAX records for what these can't hold, and for extended attributes:
+	// "SCHILY.xattr.user.x". Names that are no UTF-8 have GNU's headers, which
+	// hold any bytes.
 	Layer string
 	// Digest is the layer's "sha256:…", and Size its length in bytes.
 	Digest string
