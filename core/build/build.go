@@ -84,6 +84,9 @@ type run struct {
 	slots   chan struct{} // one for each busybox that may be compiled at once
 	ends    []plan.Kind   // the steps whose results have to be there
 
+	// lending says that the compilers are wanted for themselves.
+	lending bool
+
 	mu        sync.Mutex
 	compilers map[string]toolchain.Probed // by architecture
 	probed    map[string]bool             // by architecture: during this build
@@ -135,6 +138,10 @@ func (b *Builder) start(ctx context.Context, job Job) (*run, error) {
 		return nil, err
 	}
 	for _, t := range job.Config.Targets {
+		if t.Busybox.Disabled {
+			r.input.Runners[t.Arch] = runner(describedRunner(job.Toolchains[t.Toolchain.Plugin]))
+			continue
+		}
 		if p, ok := b.Toolchains.Known(r.toolchainRequest(t)); ok {
 			r.know(t.Arch, p)
 		}

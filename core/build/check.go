@@ -1,11 +1,10 @@
 package build
 
 import (
-	"archive/tar"
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,10 +38,14 @@ func runner(c sdk.Compiler) string {
 	}
 }
 
-// check runs the busybox of the layer, where something here can.
+// check runs the busybox of the layer, or its shell if it is to have no
+// busybox, where something here can.
 func (r *run) check(ctx context.Context, s plan.Step, dir string, _ *course) (any, error) {
 	t := r.job.Config.Targets[s.Target]
-	c := r.compilers[t.Arch].Compiler
+	c, one := r.compilers[t.Arch].Compiler, busyboxTrial
+	if t.Busybox.Disabled {
+		c, one = describedRunner(r.job.Toolchains[t.Toolchain.Plugin]), shellTrial
+	}
 	if !c.CanRun {
 		why := fmt.Sprintf("nothing on this machine runs %s executables", t.Arch)
 		return checked{Why: why}, nil
@@ -51,21 +54,24 @@ func (r *run) check(ctx context.Context, s plan.Step, dir string, _ *course) (an
 	if err := os.Mkdir(work, 0o755); err != nil {
 		return nil, err
 	}
-	program := filepath.Join(work, "busybox")
-	found, err := extract(filepath.Join(r.Store.Path(r.need(s, plan.Rootfs)), layerName), "bin/busybox", program)
+	argv, err := one.command(filepath.Join(r.Store.Path(r.need(s, plan.Rootfs)), layerName), work, c.Emulator)
+	if errors.Is(err, fs.ErrNotExist) {
+		return checked{Why: "the root file system has no " + strings.TrimPrefix(one.path, "/")}, os.RemoveAll(work)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if !found {
-		return checked{Why: "the root file system has no bin/busybox"}, os.RemoveAll(work)
-	}
-	said, err := try(ctx, c.Emulator, program)
+	said, err := one.try(ctx, argv)
 	if err != nil {
 		f := &fault.Error{
 			Summary: "The busybox that was built doesn't run",
 			Detail:  fmt.Sprintf("It was started by %s and %s.", runner(c), err),
 			Remedy:  "Look whether the compiler makes code for this very processor: its -mcpu, its libc and its binutils.",
 			Range:   &t.Toolchain.Range,
+		}
+		if t.Busybox.Disabled {
+			f.Summary = "The shell of the system doesn't run"
+			f.Remedy = "Look whether the installed system that it is from works, and is for this very processor."
 		}
 		if said = strings.TrimSpace(said); said != "" {
 			f.Excerpt = []string{said}
@@ -75,15 +81,14 @@ func (r *run) check(ctx context.Context, s plan.Step, dir string, _ *course) (an
 	return checked{Ran: true, Said: said}, os.RemoveAll(work)
 }
 
-// tryTimeout is how long the first word of a busybox may take: emulated, on
+// tryTimeout is how long the first word of a program may take: emulated, on
 // a busy machine, it takes less than a second.
 const tryTimeout = time.Minute
 
-// try starts a busybox with no arguments and returns the first line it says.
-func try(ctx context.Context, emulator []string, program string) (string, error) {
+// try starts a program and returns the first line it says.
+func (t trial) try(ctx context.Context, argv []string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
 	defer cancel()
-	argv := append(emulator[:len(emulator):len(emulator)], program)
 	out, err := sdk.Command(ctx, argv[0], argv[1:]...).CombinedOutput()
 	for errors.Is(err, syscall.ETXTBSY) && ctx.Err() == nil {
 		// A process that is just being forked still has the file open for
@@ -101,37 +106,6 @@ func try(ctx context.Context, emulator []string, program string) (string, error)
 		return said, fmt.Errorf("ended with %s", exit.ProcessState)
 	case err != nil:
 		return said, err
-	case !strings.HasPrefix(said, "BusyBox v"):
-		return said, errors.New("did not introduce itself as BusyBox")
 	}
-	return said, nil
-}
-
-// extract writes one file of a tar archive to dst. found is false if it has
-// no such regular file.
-func extract(archive, name, dst string) (found bool, err error) {
-	f, err := os.Open(archive)
-	if err != nil {
-		return false, err
-	}
-	defer f.Close()
-	tr := tar.NewReader(f)
-	for {
-		h, err := tr.Next()
-		if errors.Is(err, io.EOF) {
-			return false, nil
-		}
-		if err != nil {
-			return false, fmt.Errorf("read %s: %w", archive, err)
-		}
-		if h.Name != name || h.Typeflag != tar.TypeReg {
-			continue
-		}
-		out, err := os.OpenFile(dst, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
-		if err != nil {
-			return false, err
-		}
-		_, err = io.Copy(out, tr)
-		return true, errors.Join(err, out.Close())
-	}
+	return said, t.heard(said)
 }

@@ -20,6 +20,7 @@ func (b *Builder) Lend(ctx context.Context, job Job) (map[string]toolchain.Probe
 		return nil, err
 	}
 	r.damaged()
+	r.lending = true
 	if err := r.probe(ctx); err != nil {
 		return nil, err
 	}

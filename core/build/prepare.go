@@ -17,6 +17,7 @@ func (b *Builder) Compilers(ctx context.Context, job Job) (map[string]toolchain.
 		return nil, err
 	}
 	r.damaged()
+	r.lending = true
 	if err := r.probe(ctx); err != nil {
 		return nil, err
 	}

@@ -172,6 +172,9 @@ func (r *run) whence(s plan.Step, a shipped, subjects []provenance.Subject) prov
 		case plan.Busybox:
 			m.config(r.job.Config.Targets[s.Target].Busybox.Config)
 		case plan.Rootfs:
+			if !slices.Contains(f.Architectures, s.Arch) {
+				f.Architectures = append(f.Architectures, s.Arch) // without a compiler
+			}
 			m.entries(s.Arch)
 		case plan.Export:
 			m.plugin(r.job.Config.Exports[s.Export].Plugin)

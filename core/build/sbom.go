@@ -122,6 +122,9 @@ func (r *run) facts(ctx context.Context, s plan.Step) (sbom.Facts, error) {
 			f.Applications = append(f.Applications, sbom.Application{Path: strings.TrimPrefix(e.Path, "/")})
 		}
 	}
+	if t.Busybox.Disabled {
+		return f, nil
+	}
 	if f.Busybox, f.Dynamic, err = r.busyboxFacts(s, t); err != nil {
 		return f, err
 	}

@@ -54,11 +54,12 @@ func (r *run) probe(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// unknown returns the targets whose compiler isn't known.
+// unknown returns the targets whose compiler isn't known, without those that
+// nothing is compiled for.
 func (r *run) unknown() []config.Target {
 	var targets []config.Target
 	for _, t := range r.job.Config.Targets {
-		if _, ok := r.compilers[t.Arch]; !ok {
+		if _, ok := r.compilers[t.Arch]; !ok && (r.lending || !t.Busybox.Disabled) {
 			targets = append(targets, t)
 		}
 	}
@@ -160,12 +161,22 @@ func (r *run) busybox(ctx context.Context, s plan.Step, dir string, c *course) (
 	return result, os.RemoveAll(work)
 }
 
+// installTree returns the path of busybox's; "" for a system without it.
+func (r *run) installTree(s plan.Step, t config.Target) (string, error) {
+	if t.Busybox.Disabled {
+		return "", nil
+	}
+	key := r.need(s, plan.Busybox)
+	var built sdk.BuildResult
+	err := r.Store.Load(key, &built)
+	return filepath.Join(r.Store.Path(key), outName, filepath.FromSlash(built.Tree)), err
+}
+
 // rootfs assembles the root file system and writes it as one layer.
 func (r *run) rootfs(ctx context.Context, s plan.Step, dir string, _ *course) (any, error) {
 	t := r.job.Config.Targets[s.Target]
-	key := r.need(s, plan.Busybox)
-	var built sdk.BuildResult
-	if err := r.Store.Load(key, &built); err != nil {
+	tree, err := r.installTree(s, t)
+	if err != nil {
 		return nil, err
 	}
 	temp := filepath.Join(dir, "content")
@@ -173,9 +184,10 @@ func (r *run) rootfs(ctx context.Context, s plan.Step, dir string, _ *course) (a
 		return nil, fmt.Errorf("make a folder for contents: %w", err)
 	}
 	records, err := rootfs.Assemble(ctx, rootfs.Input{
-		Tree:   filepath.Join(r.Store.Path(key), outName, filepath.FromSlash(built.Tree)),
+		Tree:   tree,
 		Preset: t.Preset, Hostname: r.job.Config.Name,
 		Entries: t.Rootfs, Unchecked: t.Unchecked, Temp: temp,
+		Machine: r.job.Toolchains[t.Toolchain.Plugin].ELF,
 	})
 	if err != nil {
 		return nil, err

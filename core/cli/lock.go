@@ -93,6 +93,9 @@ func (a *app) loadLock() (*lockfile.File, error) {
 func pinned(ctx context.Context, t *tools, s *system) ([]lockfile.Entry, error) {
 	var entries []lockfile.Entry
 	for _, target := range s.config.Targets {
+		if target.Busybox.Disabled {
+			continue
+		}
 		entries = append(entries, lockfile.Entry{
 			Kind: lockfile.Busybox, Name: target.Arch,
 			Values: map[string]string{"version": target.Busybox.Version, "sha256": target.Busybox.SHA256},

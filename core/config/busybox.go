@@ -21,6 +21,7 @@ const defconfig = "defconfig"
 var busyboxShape = shape{
 	what: "a busybox block",
 	attrs: []attribute{
+		{name: "enabled", typ: cty.Bool},
 		{name: "version", typ: cty.String, quoted: true},
 		{name: "sha256", typ: cty.String, quoted: true},
 		{name: "file", typ: cty.String},
@@ -64,6 +65,7 @@ func (d *decoder) busybox(sc *scope, fallback hcl.Range) Busybox {
 			b.Ranges[name] = Range(v.at)
 		}
 	}
+	b.Disabled = vals["enabled"].state == given && vals["enabled"].val.False()
 	b.Version, b.SHA256 = d.version(soft, soft.Default, vals["version"], vals["sha256"])
 	b.File = d.existing(vals["file"], "file", false)
 	b.URLs = d.urls(vals["url"], vals["urls"], b.Ranges)

@@ -179,7 +179,9 @@ type Source struct {
 
 // Busybox is the `busybox` block, or its defaults.
 type Busybox struct {
-	Version string
+	// Disabled says that the system has none, and that nothing is compiled.
+	Disabled bool `json:",omitempty"`
+	Version  string
 	// SHA256 is 64 hexadecimal digits, given or known for the version.
 	SHA256 string
 	// File is the absolute path of a source tarball; empty if not given.

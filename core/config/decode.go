@@ -192,6 +192,9 @@ func (d *decoder) target(t target) Target {
 	}
 	result.Musl = d.musl(t, result.Toolchain)
 	result.Busybox = d.busybox(t.scope, fallback)
+	if result.Busybox.Disabled {
+		result.Musl = nil // nothing is compiled
+	}
 	d.rootfs(t.scope, &result)
 	return result
 }

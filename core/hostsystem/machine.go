@@ -34,8 +34,7 @@ func (s *selection) fits(ctx context.Context) error {
 		if b == nil {
 			continue
 		}
-		if (b.Class == elf.ELFCLASS64) == (want.Bits == 64) && (b.Data == elf.ELFDATA2MSB) == want.BigEndian &&
-			slices.Contains(want.Machines, uint16(b.Machine)) {
+		if b.Fits(want.Bits, want.BigEndian, want.Machines) {
 			return nil
 		}
 		if first == nil {

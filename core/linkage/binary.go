@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -41,6 +42,13 @@ type Binary struct {
 // SameMachine says that one process can hold both.
 func (b *Binary) SameMachine(other *Binary) bool {
 	return b.Class == other.Class && b.Data == other.Data && b.Machine == other.Machine
+}
+
+// Fits says whether it is for a machine: of 32 or 64 bits, of a byte order,
+// and with one of some values of e_machine.
+func (b *Binary) Fits(bits int, bigEndian bool, machines []uint16) bool {
+	return (b.Class == elf.ELFCLASS64) == (bits == 64) && (b.Data == elf.ELFDATA2MSB) == bigEndian &&
+		slices.Contains(machines, uint16(b.Machine))
 }
 
 // String names the machine: "64-bit little-endian EM_AARCH64".

@@ -139,6 +139,12 @@ func (p Plan) Step(id string) (Step, bool) {
 func Make(in Input) Plan {
 	m := maker{in: in, keys: map[string]string{}}
 	for i, t := range in.Config.Targets {
+		if t.Busybox.Disabled {
+			m.rootfs(i, t)
+			m.check(i, t)
+			m.sbom(i, t)
+			continue
+		}
 		m.source(i, busyboxTarball(t.Busybox))
 		m.patch(i, t, busyboxTarball(t.Busybox))
 		m.toolchain(i, t)
@@ -310,17 +316,25 @@ func (m *maker) rootfs(i int, t config.Target) {
 		{"mkmini", m.in.Mkmini},
 		{"SOURCE_DATE_EPOCH", epoch(m.in.Epoch)},
 	}
+	needs := []string{need}
+	if t.Busybox.Disabled {
+		needs, parts[0].Value = nil, "none"
+	}
 	m.add(Step{
 		ID: targetID(Rootfs, t), Kind: Rootfs, Arch: t.Arch, Target: i, Export: -1,
-		Needs: []string{need}, Parts: append(parts, m.in.Entries[t.Arch]...),
+		Needs: needs, Parts: append(parts, m.in.Entries[t.Arch]...),
 	})
 }
 
 func (m *maker) check(i int, t config.Target) {
 	need := targetID(Rootfs, t)
+	needs := []string{need, targetID(Toolchain, t)}
+	if t.Busybox.Disabled {
+		needs = needs[:1]
+	}
 	m.add(Step{
 		ID: targetID(Check, t), Kind: Check, Arch: t.Arch, Target: i, Export: -1,
-		Needs: []string{need, targetID(Toolchain, t)},
+		Needs: needs,
 		Parts: []Part{
 			{"the root file system", m.keys[need]}, {"mkmini", m.in.Mkmini}, {"what runs it", m.in.Runners[t.Arch]},
 		},
@@ -348,6 +362,9 @@ func (m *maker) sbom(i int, t config.Target) {
 			{"mkmini", m.in.Mkmini},
 			{"SOURCE_DATE_EPOCH", epoch(m.in.Epoch)},
 		},
+	}
+	if t.Busybox.Disabled {
+		s.Needs, s.Parts = s.Needs[:1], slices.Delete(s.Parts, 1, 5) // neither busybox nor a compiler
 	}
 	s.Parts = append(s.Parts, patches...)
 	if t.Musl != nil {

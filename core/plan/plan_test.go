@@ -262,3 +262,22 @@ func TestTitle(t *testing.T) {
 		t.Errorf("titles (-want +got):\n%s", diff)
 	}
 }
+
+// TestWithoutBusybox compiles nothing, and needs no compiler.
+func TestWithoutBusybox(t *testing.T) {
+	in := input()
+	in.Config.SBOM = &config.SBOM{Formats: []string{"spdx"}}
+	in.Config.Targets = in.Config.Targets[:1]
+	in.Config.Targets[0].Busybox.Disabled = true
+	in.Compilers = nil
+	var got []string
+	for _, s := range plan.Make(in).Steps {
+		got = append(got, s.ID)
+		if s.Key == "" {
+			t.Errorf("%s: nothing is unknown, and it has no key", s.ID)
+		}
+	}
+	if want := []string{"rootfs/x86_64", "check/x86_64", "sbom/x86_64"}; !slices.Equal(got[:3], want) {
+		t.Errorf("the steps are %q", got)
+	}
+}

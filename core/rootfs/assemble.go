@@ -12,6 +12,7 @@ import (
 	"github.com/mkmini/mkmini/core/config"
 	"github.com/mkmini/mkmini/core/fault"
 	"github.com/mkmini/mkmini/core/linkage"
+	"github.com/mkmini/mkmini/plugins/sdk"
 )
 
 // Input is what a file system is put together from.
@@ -24,6 +25,8 @@ type Input struct {
 	Tree string
 	// Entries are the configuration's, in the order written.
 	Entries []config.Entry
+	// Machine is what the system is for; without any number it is unknown.
+	Machine sdk.ELF
 	// Unchecked are absolute paths below which programs aren't checked.
 	Unchecked []string
 	// Temp is the absolute path of a folder for the content of compressed
@@ -85,7 +88,7 @@ func Assemble(ctx context.Context, in Input) (iter.Seq[Record], error) {
 	if err := addAccounts(ctx, t, in.Entries, numbers); err != nil {
 		return nil, err
 	}
-	if err := verify(ctx, t, in.Unchecked); err != nil {
+	if err := verify(ctx, t, in.Machine, in.Unchecked); err != nil {
 		return nil, err
 	}
 	return t.records(), nil

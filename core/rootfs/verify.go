@@ -13,6 +13,7 @@ import (
 
 	"github.com/mkmini/mkmini/core/fault"
 	"github.com/mkmini/mkmini/core/linkage"
+	"github.com/mkmini/mkmini/plugins/sdk"
 )
 
 // maxProblems is how many problems are told of at once.
@@ -26,9 +27,9 @@ var searchPath = []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/us
 // names are where the loader looks. It spares people the kernel's "no such
 // file or directory" about a file that is there. What can't be known, such as
 // libraries that a program opens while it runs, isn't looked for.
-func verify(ctx context.Context, t *tree, unchecked []string) error {
+func verify(ctx context.Context, t *tree, machine sdk.ELF, unchecked []string) error {
 	dropInit(t)
-	v := &verifier{view: newView(t)}
+	v := &verifier{view: newView(t), machine: machine}
 	if f, err := v.view.Open("/bin/busybox"); err == nil {
 		v.busybox, _ = linkage.Read(f) // nil if busybox isn't there, or a script
 		f.Close()
@@ -85,6 +86,8 @@ type verifier struct {
 	view *view
 	// busybox says what machine the system is for; nil if it is unknown.
 	busybox *linkage.Binary
+	// machine is what the system is for, if it is known.
+	machine sdk.ELF
 }
 
 // check looks at one file that may be executed.
@@ -105,6 +108,8 @@ func (v *verifier) check(name string, n *node) error {
 		return fmt.Errorf("%s of %s: %w", name, n.from.what, err)
 	case v.busybox != nil && !program.SameMachine(v.busybox):
 		return fmt.Errorf("%s of %s is for another machine (%s) than busybox (%s)", name, n.from.what, program, v.busybox)
+	case len(v.machine.Machines) > 0 && !program.Fits(v.machine.Bits, v.machine.BigEndian, v.machine.Machines):
+		return fmt.Errorf("%s of %s is for another machine (%s) than the system", name, n.from.what, program)
 	}
 	return linkage.Check(v.view, name)
 }

@@ -46,9 +46,11 @@ func writeCycloneDX(facts Facts, w io.Writer) error {
 	bom.Formulation = &[]cdx.Formula{{BOMRef: "formula", Components: &tools}}
 	bom.Dependencies = facts.dependencies()
 	// Every file of the image is here, and all that busybox was linked with.
-	bom.Compositions = &[]cdx.Composition{{
-		Aggregate: cdx.CompositionAggregateComplete, Assemblies: &[]cdx.BOMReference{imageID}, Dependencies: &[]cdx.BOMReference{busyboxID},
-	}}
+	complete := cdx.Composition{Aggregate: cdx.CompositionAggregateComplete, Assemblies: &[]cdx.BOMReference{imageID}}
+	if facts.Busybox.Name != "" {
+		complete.Dependencies = &[]cdx.BOMReference{busyboxID}
+	}
+	bom.Compositions = &[]cdx.Composition{complete}
 	return cdx.NewBOMEncoder(w, cdx.BOMFileFormatJSON).SetPretty(true).SetEscapeHTML(false).EncodeVersion(bom, cdx.SpecVersion1_6)
 }
 
@@ -188,7 +190,10 @@ func (f Facts) dependencies() *[]cdx.Dependency {
 			libraries = append(libraries, e.id)
 		}
 	}
-	list = append(list, cdx.Dependency{Ref: imageID, Dependencies: &image}, cdx.Dependency{Ref: busyboxID, Dependencies: &libraries})
+	list = append(list, cdx.Dependency{Ref: imageID, Dependencies: &image})
+	if f.Busybox.Name != "" {
+		list = append(list, cdx.Dependency{Ref: busyboxID, Dependencies: &libraries})
+	}
 	needs := map[int][]string{}
 	var order []int
 	for _, l := range f.links() {

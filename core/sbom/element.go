@@ -104,6 +104,9 @@ func Headers(version string) Program {
 // elements returns the software in and behind an image, but for the image and
 // for mkmini.
 func (f Facts) elements() []element {
+	if f.Busybox.Name == "" {
+		return f.applications() // nothing was compiled
+	}
 	list := []element{{id: busyboxID, kind: application, Program: f.Busybox}}
 	made := []string{busyboxID}
 	if f.Libc != nil {
