@@ -14,6 +14,7 @@ import (
 	"github.com/mkmini/mkmini/core/config"
 	"github.com/mkmini/mkmini/core/event"
 	"github.com/mkmini/mkmini/core/fault"
+	"github.com/mkmini/mkmini/core/referrer"
 	"github.com/mkmini/mkmini/core/registry"
 )
 
@@ -102,6 +103,9 @@ func deliverTo(ctx context.Context, view event.Sink, e event.Event, p *registry.
 		e.Done, e.Total = int(done), int(total)
 		view.Event(e)
 	})
+	if err == nil && !layout.IsLayout() {
+		_, err = referrer.Push(ctx, p, artifact.Path, done)
+	}
 	var names []string
 	for _, d := range done {
 		names = append(names, d.Name+"@"+d.Digest)

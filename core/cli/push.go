@@ -10,6 +10,7 @@ import (
 
 	"github.com/mkmini/mkmini/core/event"
 	"github.com/mkmini/mkmini/core/fault"
+	"github.com/mkmini/mkmini/core/referrer"
 	"github.com/mkmini/mkmini/core/registry"
 	"github.com/mkmini/mkmini/core/ui"
 )
@@ -78,6 +79,9 @@ func (a *app) push(ctx context.Context, path string, p pushing) (err error) {
 	pusher := a.pusher(view)
 	pusher.Insecure = p.insecure
 	done, err := sent(ctx, view, pusher, layout, p.Request)
+	if err == nil && !layout.IsLayout() {
+		_, err = referrer.Push(ctx, pusher, path, done)
+	}
 	if closed := view.Close(); err == nil {
 		err = closed
 	}

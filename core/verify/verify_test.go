@@ -25,6 +25,7 @@ import (
 	"github.com/mkmini/mkmini/core/registry"
 	"github.com/mkmini/mkmini/core/signing"
 	"github.com/mkmini/mkmini/core/verify"
+	"github.com/mkmini/mkmini/plugins/docker"
 	"github.com/mkmini/mkmini/plugins/layer/layertest"
 	"github.com/mkmini/mkmini/plugins/oci"
 )
@@ -427,6 +428,31 @@ func TestImage(t *testing.T) {
 				t.Errorf("no such image: %v", err)
 			}
 		})
+	}
+}
+
+// TestPushedArchive pushes an archive for docker, which has its provenance
+// beside it.
+func TestPushedArchive(t *testing.T) {
+	t.Setenv("DOCKER_CONFIG", t.TempDir())
+	s := httptest.NewServer(fake.New(fake.Logger(log.New(io.Discard, "", 0)), fake.WithReferrersSupport(true)))
+	t.Cleanup(s.Close)
+	path, _ := layertest.Export(t, docker.New(), layertest.Request(t, layertest.Images(t)[:1], nil))
+	l := must[*registry.Layout](t)(registry.Open(t.Context(), path))
+	defer l.Close()
+	p := &registry.Pusher{Logger: slog.New(slog.DiscardHandler), Patience: registry.Patience{Base: time.Millisecond}}
+	done := must[[]registry.Pushed](t)(p.Push(t.Context(), l, registry.Request{Names: []string{strings.TrimPrefix(s.URL, "http://") + "/mini:1"}}, nil))
+	m := made{path, newKey(t)}
+	m.seal(t, subject("other", strings.Repeat("a", 64)))
+	if about := must[[]string](t)(referrer.Push(t.Context(), p, path, done)); about != nil {
+		t.Errorf("a provenance of something else is attached to %s", about)
+	}
+	m.seal(t, subject("mini", strings.TrimPrefix(done[0].Digest, "sha256:")))
+	for range 2 {
+		must[[]string](t)(referrer.Push(t.Context(), p, path, done))
+	}
+	if r := must[*verify.Report](t)(verify.Image(t.Context(), p, done[0].Name, m.trusting())); r.Result != verify.Verified {
+		t.Errorf("%+v", r)
 	}
 }
 
