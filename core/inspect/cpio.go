@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/mkmini/mkmini/core/newc"
 	"github.com/mkmini/mkmini/core/source"
 )
 
@@ -63,18 +64,18 @@ type inode struct{ major, minor, ino uint32 }
 
 // segment adds the entries of one archive.
 func (s *scanner) segment(r *bufio.Reader, t *tree) error {
-	archive := &newcReader{r: r}
+	archive := newc.NewReader(r)
 	files := map[inode]*Entry{}
 	for {
-		h, err := archive.next()
+		h, err := archive.Next()
 		if err == io.EOF {
 			return nil
 		}
 		if err == nil {
 			err = s.newcEntry(archive, h, t, files)
 		}
-		if err != nil && h.name != "" {
-			return fmt.Errorf("entry %s: %w", quoted(h.name), err)
+		if err != nil && h.Name != "" {
+			return fmt.Errorf("entry %s: %w", quoted(h.Name), err)
 		}
 		if err != nil {
 			return err
@@ -88,31 +89,31 @@ var fileTypes = map[uint32]Type{
 	0o040000: Folder, 0o020000: CharDevice, 0o010000: Fifo,
 }
 
-func (s *scanner) newcEntry(archive *newcReader, h newcHeader, t *tree, files map[inode]*Entry) error {
+func (s *scanner) newcEntry(archive *newc.Reader, h newc.Header, t *tree, files map[inode]*Entry) error {
 	e := &Entry{
-		Type: fileTypes[h.mode&0o170000], Mode: h.mode & 0o7777, UID: int(h.uid), GID: int(h.gid), ModTime: int64(h.mtime),
+		Type: fileTypes[h.Mode&0o170000], Mode: h.Mode & 0o7777, UID: int(h.UID), GID: int(h.GID), ModTime: int64(h.ModTime),
 	}
 	switch e.Type {
 	case 0:
-		t.note("%s has the unknown mode %o, and is left out", quoted(h.name), h.mode)
+		t.note("%s has the unknown mode %o, and is left out", quoted(h.Name), h.Mode)
 		return nil
 	case File:
 		// The content of a file with several names is with one of them, mostly
 		// the last.
-		key := inode{h.devMajor, h.devMinor, h.ino}
-		if first := files[key]; first != nil && h.links > 1 {
+		key := inode{h.DevMajor, h.DevMinor, h.Ino}
+		if first := files[key]; first != nil && h.Links > 1 {
 			e = first
-		} else if h.links > 1 {
+		} else if h.Links > 1 {
 			files[key] = e
 		}
-		if h.size > 0 || e.Size == 0 {
+		if h.Size > 0 || e.Size == 0 {
 			if err := s.content(archive, e); err != nil {
 				return err
 			}
 		}
 	case Symlink:
-		if h.size > maxPath {
-			return fmt.Errorf("the symlink's target has %d bytes, more than %d", h.size, maxPath)
+		if h.Size > maxPath {
+			return fmt.Errorf("the symlink's target has %d bytes, more than %d", h.Size, maxPath)
 		}
 		target, err := io.ReadAll(archive)
 		if err != nil {
@@ -120,7 +121,7 @@ func (s *scanner) newcEntry(archive *newcReader, h newcHeader, t *tree, files ma
 		}
 		e.Target = string(target)
 	case CharDevice, BlockDevice:
-		e.Major, e.Minor = h.major, h.minor
+		e.Major, e.Minor = h.Major, h.Minor
 	}
-	return t.put(h.name, e)
+	return t.put(h.Name, e)
 }

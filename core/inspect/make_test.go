@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/mkmini/mkmini/core/newc"
 )
 
 // dir, file and the others make entries of archives.
@@ -73,7 +75,7 @@ func newcOf(entries ...*tar.Header) []byte {
 		name := filepath.Clean(e.Name)
 		add(name, i, types[e.Typeflag]|int(e.Mode), e.Uid, e.Gid, max(0, int(e.ModTime.Unix())), content)
 	}
-	add(newcTrailer, 0, 0, 0, 0, 0, "")
+	add(newc.Trailer, 0, 0, 0, 0, 0, "")
 	return b.Bytes()
 }
 

@@ -16,6 +16,8 @@ import (
 	"strings"
 
 	"github.com/mholt/archiver/v4"
+
+	"github.com/mkmini/mkmini/core/newc"
 )
 
 // Member is one entry of an archive, as the archive has it.
@@ -56,9 +58,9 @@ const (
 	maxTarget = 4095
 )
 
-// Members calls visit for each entry of a tar archive, compressed with gzip,
-// bzip2, xz or zstd or not, or of a zip archive, in their order, with the
-// content of a file. What it holds is read as a stream, and nothing is written
+// Members calls visit for each entry of a tar archive or a cpio archive in the
+// newc format, compressed with gzip, bzip2, xz or zstd or not, or of a zip
+// archive, in their order, with the content of a file. What it holds is read as a stream, and nothing is written
 // anywhere.
 //
 // Errors say what is wrong with the archive and with which entry; those of
@@ -70,12 +72,14 @@ func Members(ctx context.Context, archive string, limits Limits, visit func(m Me
 	}
 	defer in.Close()
 	m := &members{limits: limits.withDefaults(), visit: visit}
-	format, zipped, err := archiveFormat(in)
+	format, kind, err := archiveFormat(in)
 	switch {
 	case err != nil:
 		return err
-	case zipped:
+	case kind == "zip":
 		return m.zip(ctx, in)
+	case kind == "cpio":
+		return m.cpio(ctx, bufio.NewReaderSize(&contextReader{ctx, in}, 256<<10), true)
 	case format == nil:
 		return m.tar(ctx, in, in)
 	}
@@ -84,7 +88,11 @@ func Members(ctx context.Context, archive string, limits Limits, visit func(m Me
 		return fmt.Errorf("read the archive: %w", err)
 	}
 	defer r.Close()
-	return m.tar(ctx, bufio.NewReaderSize(r, 256<<10), nil)
+	plain := bufio.NewReaderSize(r, 256<<10)
+	if head, err := plain.Peek(6); err == nil && newc.IsArchive(head) {
+		return m.cpio(ctx, plain, false)
+	}
+	return m.tar(ctx, plain, nil)
 }
 
 // IsArchive returns nil if a file begins like an archive that Members reads.
@@ -98,20 +106,23 @@ func IsArchive(file string) error {
 	return err
 }
 
-// archiveFormat says what an archive is by its first bytes: a zip archive, or a
-// tar archive with its compression, nil for none.
-func archiveFormat(in *os.File) (format archiver.Decompressor, zipped bool, err error) {
+// archiveFormat says what an archive is by its first bytes: "zip", "cpio", or
+// "" for what is compressed, and for a tar archive that isn't.
+func archiveFormat(in *os.File) (format archiver.Decompressor, kind string, err error) {
 	head := make([]byte, 262)
 	n, err := in.ReadAt(head, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, false, fmt.Errorf("read the archive: %w", err)
+		return nil, "", fmt.Errorf("read the archive: %w", err)
 	}
 	head = head[:n]
-	if bytes.HasPrefix(head, []byte("PK\x03\x04")) || bytes.HasPrefix(head, []byte("PK\x05\x06")) {
-		return nil, true, nil
+	switch {
+	case bytes.HasPrefix(head, []byte("PK\x03\x04")), bytes.HasPrefix(head, []byte("PK\x05\x06")):
+		return nil, "zip", nil
+	case newc.IsArchive(head):
+		return nil, "cpio", nil
 	}
 	format, err = decompressor(head)
-	return format, false, err
+	return format, "", err
 }
 
 // members reads archives entry by entry.

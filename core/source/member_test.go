@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"archive/zip"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -185,6 +186,63 @@ func TestMembersOfZip(t *testing.T) {
 	}
 }
 
+// TestMembersOfCpio reads what GNU cpio writes, whose content of a file with
+// several names is with the last.
+func TestMembersOfCpio(t *testing.T) {
+	tool, err := exec.LookPath("cpio")
+	if err != nil {
+		t.Skip("needs GNU cpio (Debian package cpio)")
+	}
+	dir := t.TempDir()
+	for _, err := range []error{
+		os.Mkdir(filepath.Join(dir, "d"), 0o755), os.Chmod(filepath.Join(dir, "d"), 0o750), os.WriteFile(filepath.Join(dir, "d/a"), []byte("text"), 0o600),
+		os.Link(filepath.Join(dir, "d/a"), filepath.Join(dir, "d/b")), os.Link(filepath.Join(dir, "d/a"), filepath.Join(dir, "d/c")),
+		os.WriteFile(filepath.Join(dir, "e1"), nil, 0o644), os.Link(filepath.Join(dir, "e1"), filepath.Join(dir, "e2")),
+		os.Symlink("../x", filepath.Join(dir, "l")), os.WriteFile(filepath.Join(dir, "odd\xff\n"), []byte("odd"), 0o644),
+		os.Chmod(filepath.Join(dir, "e1"), 0o644), os.Chmod(filepath.Join(dir, "odd\xff\n"), 0o644),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.CommandContext(t.Context(), tool, "--quiet", "-0oH", "newc", "-R", "5:6")
+	cmd.Dir, cmd.Stdin = dir, strings.NewReader("d\x00d/a\x00d/b\x00d/c\x00e1\x00e2\x00l\x00odd\xff\n\x00")
+	archive, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"d d--------- 750 5:6 ", "d/c ---------- 600 5:6 text", "d/b ---------- 0 0:0 link d/c ", "d/a ---------- 0 0:0 link d/c ",
+		"l L--------- 777 5:6 ../x ", "odd\xff\n ---------- 644 5:6 odd", "e1 ---------- 644 5:6 ", "e2 ---------- 0 0:0 link e1 ",
+	}
+	var zipped bytes.Buffer
+	z := gzip.NewWriter(&zipped)
+	if _, err := z.Write(archive); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, one := range [][]byte{archive, zipped.Bytes()} {
+		path := put(t, one)
+		got, err := listed(t.Context(), path, source.Limits{})
+		if diff := cmp.Diff(want, got); diff != "" || err != nil || source.IsArchive(path) != nil {
+			t.Errorf("%v (-want +got):\n%s", err, diff)
+		}
+	}
+	for name, bad := range map[string][]byte{
+		"cut": archive[:len(archive)/2], "upwards": bytes.Replace(archive, []byte("d/a\x00"), []byte("../\x00"), 1), "two": append(bytes.Clone(archive), archive...),
+		"number": bytes.Replace(archive, []byte("07070"), []byte("07071"), 2),
+	} {
+		if got, err := listed(t.Context(), put(t, bad), source.Limits{}); err == nil {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	if _, err := listed(t.Context(), put(t, archive), source.Limits{Entries: 5}); err == nil {
+		t.Error("it has more entries than are allowed")
+	}
+}
+
 func TestMembersRefuses(t *testing.T) {
 	tests := map[string]struct {
 		entries []entry
@@ -276,6 +334,7 @@ func FuzzMembers(f *testing.F) {
 	f.Add(tarOf(f, good...))
 	f.Add(zipSeed(f))
 	f.Add([]byte("\x1f\x8b\x08\x00"))
+	f.Add([]byte("0707010000000100008180000000000000000000000002000000000000000400000000000000000000000000000000000000020000000Aa\x00\x00\x00text"))
 	f.Fuzz(func(t *testing.T, archive []byte) {
 		limits := source.Limits{Entries: 100, Bytes: 1 << 20}
 		var bytes int64
