@@ -2,14 +2,18 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/mkmini/mkmini/core/config"
 	"github.com/mkmini/mkmini/core/event"
@@ -131,11 +135,29 @@ func dockerLoad(ctx context.Context, path string) (string, error) {
 		Summary: "Image not loaded", Detail: fmt.Sprintf("docker load of %s failed: %v.", path, err),
 		Remedy: "Start the docker engine, name its address in DOCKER_HOST, or leave load out.", Err: err,
 	}
-	if errors.Is(err, exec.ErrNotFound) {
+	switch socket := dockerSocket(); {
+	case errors.Is(err, exec.ErrNotFound):
 		f.Detail, f.Remedy = "There is no docker on PATH.", "Install it (Debian package docker.io), or leave load out."
+	case socket == "":
+	case unix.Access(socket, unix.F_OK) != nil:
+		f.Detail = fmt.Sprintf("There is no docker engine: %s is not there.", socket)
+		f.Remedy = "Start it with `systemctl start docker`, or as root with `dockerd`; or name its address in DOCKER_HOST, or leave load out."
+	case unix.Access(socket, unix.W_OK) != nil:
+		f.Detail = fmt.Sprintf("This user may not use the docker engine at %s.", socket)
+		f.Remedy = "Add the user to the group docker with `usermod -aG docker USER` and log in anew, or leave load out."
 	}
 	if text := strings.TrimSpace(stderr.String()); text != "" {
 		f.Excerpt = strings.Split(text, "\n")
 	}
 	return "", f
+}
+
+// dockerSocket returns the path of the engine's socket, as docker finds it
+// without a context of its own; empty for an engine elsewhere.
+func dockerSocket() string {
+	socket, local := strings.CutPrefix(cmp.Or(os.Getenv("DOCKER_HOST"), "unix:///var/run/docker.sock"), "unix://")
+	if !local || os.Getenv("DOCKER_CONTEXT") != "" {
+		return ""
+	}
+	return socket
 }

@@ -130,6 +130,36 @@ func TestDeliverLoads(t *testing.T) {
 	}
 }
 
+func TestDeliverNeedsAnEngine(t *testing.T) {
+	testenv.Tool(t, "docker", "docker.io")
+	socket := filepath.Join(t.TempDir(), "sock")
+	t.Setenv("DOCKER_CONTEXT", "")
+	t.Setenv("DOCKER_HOST", "unix://"+socket)
+	load := func() *fault.Error {
+		t.Helper()
+		err := (&app{}).deliver(t.Context(), &events{}, []event.Artifact{{Path: filepath.Join(t.TempDir(), "x"), Load: true}})
+		f, ok := errors.AsType[*fault.Error](err)
+		if !ok {
+			t.Fatalf("got %v", err)
+		}
+		return f
+	}
+	if f := load(); !strings.Contains(f.Detail, socket+" is not there") || !strings.Contains(f.Remedy, "dockerd") {
+		t.Errorf("no engine: %+v", f)
+	}
+	if err := os.WriteFile(socket, nil, 0o400); err != nil {
+		t.Fatal(err)
+	}
+	f := load()
+	if os.Geteuid() != 0 && !strings.Contains(f.Remedy, "usermod") {
+		t.Errorf("no permission: %+v", f)
+	}
+	t.Setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+	if f := load(); !strings.Contains(f.Remedy, "DOCKER_HOST") || len(f.Excerpt) == 0 {
+		t.Errorf("no engine at an address: %+v", f)
+	}
+}
+
 func TestDeliverNeedsDocker(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	err := (&app{}).deliver(t.Context(), &events{}, []event.Artifact{{Path: filepath.Join(t.TempDir(), "x"), Load: true}})
