@@ -144,6 +144,10 @@ func TestOldDockerPulls(t *testing.T) {
 		if got != "amd64 3\n" {
 			t.Errorf("%s: docker has %s", how, got)
 		}
+		engine.Run(t, "pull", "--platform", "linux/sw64", name)
+		if got := engine.Run(t, "image", "inspect", "--format", "{{.Architecture}}", name); got != "sw64\n" {
+			t.Errorf("%s: docker has %s", how, got)
+		}
 	}
 }
 

@@ -7,7 +7,8 @@ import (
 )
 
 // PlatformFlag returns "--platform OS/ARCH " for a docker command, or nothing
-// for a platform that docker doesn't know: it would refuse the flag's value.
+// for a platform that is in nobody's list: docker 20.10 takes the flag, but a
+// vendor's engine may have another name for its own machine.
 // Source: containerd platforms/database.go, and docker's official images.
 func PlatformFlag(p sdk.Platform) string {
 	if p.OS != "linux" || !slices.Contains([]string{
