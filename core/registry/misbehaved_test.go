@@ -114,7 +114,7 @@ func (tk *tokens) token(w http.ResponseWriter, r *http.Request) {
 
 // TestBearer pushes with tokens that end at some request or other.
 func TestBearer(t *testing.T) {
-	path := layout(t, 3, nil)
+	path := layout(t, 1, nil)
 	ended := false
 	for ends := range int64(40) {
 		tk := &tokens{ends: ends}
