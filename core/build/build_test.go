@@ -49,6 +49,8 @@ type world struct {
 	probing   func(req sdk.ProbeRequest) error
 	building  func(req sdk.BuildRequest) error
 	exporting func(req sdk.ExportRequest) error
+	// licence is that of busybox's source; empty for none.
+	licence string
 	// remarks returns the warnings of a build or an export in a folder.
 	remarks func(workDir string) sdk.Diagnostics
 }
@@ -158,10 +160,26 @@ func (w *world) Fetch(_ context.Context, req source.Request, dir string, _ func(
 	err := errors.Join(
 		tw.WriteHeader(&tar.Header{Name: "busybox-1.35.0/README", Mode: 0o644, Size: int64(len(body))}),
 		func() error { _, err := tw.Write([]byte(body)); return err }(),
+		func() error {
+			if w.licence == "" {
+				return nil
+			}
+			header := &tar.Header{Name: "busybox-1.35.0/LICENSE", Mode: 0o644, Size: int64(len(w.licence))}
+			_, err := strings.NewReader(w.licence).WriteTo(writerAfter(tw, header))
+			return err
+		}(),
 		tw.Close(), gz.Close(),
 	)
 	path := filepath.Join(dir, strings.ReplaceAll(req.Name, " ", "-")+".tar.gz")
 	return path, errors.Join(err, os.WriteFile(path, buf.Bytes(), 0o644))
+}
+
+// writerAfter begins a member of an archive.
+func writerAfter(tw *tar.Writer, header *tar.Header) *tar.Writer {
+	if err := tw.WriteHeader(header); err != nil {
+		panic(err)
+	}
+	return tw
 }
 
 func (w *world) Toolchain(_ context.Context, name string) (sdk.Toolchain, error) {

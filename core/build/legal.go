@@ -22,9 +22,17 @@ import (
 	"github.com/mkmini/mkmini/plugins/sdk"
 )
 
+// LegalOptions say what is wanted beside the sources of what was built.
+type LegalOptions struct {
+	// Toolchains asks for the source of the compilers' own C libraries too.
+	Toolchains bool
+	// Packages knows source packages; nil if the network is off.
+	Packages SourcePackages
+}
+
 // Legal returns what the licences of a job's programs ask for. What isn't
 // built yet is built; nothing is exported. The facts name files of the store.
-func (b *Builder) Legal(ctx context.Context, job Job) (legal.Facts, error) {
+func (b *Builder) Legal(ctx context.Context, job Job, o LegalOptions) (legal.Facts, error) {
 	r, err := b.start(ctx, job)
 	if err != nil {
 		return legal.Facts{}, err
@@ -57,8 +65,9 @@ func (b *Builder) Legal(ctx context.Context, job Job) (legal.Facts, error) {
 		}
 		f.Builds = append(f.Builds, one)
 	}
-	f.Programs = append(f.Programs, r.legalToolchains()...)
-	return f, nil
+	supplied, err := r.legalToolchains(ctx, o)
+	f.Programs = append(f.Programs, supplied...)
+	return f, err
 }
 
 // legalSources returns what was compiled here, with its sources and licences.
@@ -135,7 +144,7 @@ func licenseTexts(tree string) ([]legal.File, error) {
 			return err
 		}
 		stem, _, _ := strings.Cut(strings.ToUpper(d.Name()), ".")
-		if !slices.Contains([]string{"LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "COPYING3"}, stem) {
+		if !slices.Contains([]string{"LICENSE", "LICENSES", "LICENCE", "COPYING", "COPYRIGHT", "COPYING3"}, stem) {
 			return nil
 		}
 		name, err := filepath.Rel(tree, path)
@@ -233,34 +242,6 @@ func (r *run) libcFlags(ctx context.Context, s plan.Step, t config.Target) ([]st
 	return c.CFlags[i+1 : len(c.CFlags)-len(own)], nil
 }
 
-// legalToolchains returns what compilers put into the programs that they made.
-func (r *run) legalToolchains() []legal.Program {
-	var list []legal.Program
-	add := func(p legal.Program, arch string) {
-		if i := slices.IndexFunc(list, func(o legal.Program) bool {
-			return o.Name == p.Name && o.Version == p.Version && o.Missing == p.Missing
-		}); i >= 0 {
-			list[i].Archs = append(list[i].Archs, arch)
-			return
-		}
-		p.Archs = []string{arch}
-		list = append(list, p)
-	}
-	for _, t := range r.job.Config.Targets {
-		p := r.compilers[t.Arch]
-		if t.Musl == nil {
-			name, version, _ := strings.Cut(factValue(p.Compiler.Facts, "libc"), " ")
-			if c := libcOf(name, version); c != nil {
-				add(legal.Program{Name: c.Name, Version: c.Version, License: c.License, Missing: missing(p)}, t.Arch)
-			}
-		}
-		for _, c := range runtimes(p) {
-			add(legal.Program{Name: c.Name, Version: c.Version, License: c.License, Missing: missing(p)}, t.Arch)
-		}
-	}
-	return list
-}
-
 // runtimes returns what a compiler puts into programs beside the C library.
 func runtimes(p toolchain.Probed) []sbom.Program {
 	c := compilerFacts(p)
@@ -272,17 +253,4 @@ func runtimes(p toolchain.Probed) []sbom.Program {
 		list = append(list, sbom.Headers(c.Headers))
 	}
 	return list
-}
-
-// missing says why the sources of what came with a compiler aren't there.
-func missing(p toolchain.Probed) string {
-	switch p.Kind {
-	case "deb":
-		return "It came with the compiler, in packages of the distribution, whose source packages are its source."
-	case "source":
-		return "It came with the compiler, which was built from the tarballs that the configuration names."
-	case "host":
-		return "It came with the compiler of the machine, whose distribution has its source."
-	}
-	return "It came with the compiler; whoever the compiler is from has its source."
 }

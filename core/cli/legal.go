@@ -9,12 +9,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mkmini/mkmini/core/build"
 	"github.com/mkmini/mkmini/core/config/lockfile"
 	"github.com/mkmini/mkmini/core/legal"
 )
 
 func (a *app) legalCommand() *cobra.Command {
 	var out string
+	var toolchains bool
 	cmd := &cobra.Command{
 		Use:   "legal -c FILE -o DIR",
 		Short: "Put sources, licences and build instructions into one folder",
@@ -30,7 +32,7 @@ very same busybox again. What isn't built yet is built.`,
 			if info, err := os.Stat(filepath.Dir(filepath.Clean(out))); err != nil || !info.IsDir() {
 				return &usageError{filepath.Dir(filepath.Clean(out)) + " is no folder"}
 			}
-			return a.legal(cmd.Context(), out)
+			return a.legal(cmd.Context(), out, toolchains)
 		},
 	}
 	a.configFlags(cmd)
@@ -38,11 +40,12 @@ very same busybox again. What isn't built yet is built.`,
 	a.lockedFlag(cmd)
 	cmd.Flags().IntVarP(&a.flags.jobs, "jobs", "j", 0, "run `N` compiles at once (default: one for each processor)")
 	cmd.Flags().StringVarP(&out, "output", "o", "", "write the folder, or the archive, `DIR`")
+	cmd.Flags().BoolVar(&toolchains, "with-toolchain-sources", false, "add the sources of the C libraries that came with compilers")
 	return cmd
 }
 
 // legal writes the folder, and lists what is in it.
-func (a *app) legal(ctx context.Context, out string) (err error) {
+func (a *app) legal(ctx context.Context, out string, toolchains bool) (err error) {
 	view := a.talk()
 	defer func() { err = errors.Join(err, view.Close()) }()
 	t, s, err := a.system(ctx, view)
@@ -53,7 +56,11 @@ func (a *app) legal(ctx context.Context, out string) (err error) {
 	if err := a.guard(ctx, t, s, view); err != nil {
 		return err
 	}
-	facts, err := t.builder.Legal(ctx, t.job(s))
+	o := build.LegalOptions{Toolchains: toolchains}
+	if !a.flags.offline {
+		o.Packages = a.sourcePackages(t.builder.Store, a.logger(view))
+	}
+	facts, err := t.builder.Legal(ctx, t.job(s), o)
 	if err != nil {
 		return err
 	}

@@ -100,8 +100,13 @@ func (a *app) tools(ctx context.Context, file *config.Document, sink event.Sink)
 func (a *app) fetcher(st *store.Store, logger *slog.Logger) *source.Fetcher {
 	return &source.Fetcher{
 		Offline: a.flags.offline, Proxy: a.settings.Proxy.Through(), Mirrors: a.settings.Mirrors,
-		Logger: logger, Apt: &apt.Finder{Dir: st.Sub("apt"), Env: a.aptEnv(), Logger: logger},
+		Logger: logger, Apt: a.sourcePackages(st, logger),
 	}
+}
+
+// sourcePackages looks into Debian's source packages.
+func (a *app) sourcePackages(st *store.Store, logger *slog.Logger) *apt.Finder {
+	return &apt.Finder{Dir: st.Sub("apt"), Env: a.aptEnv(), Logger: logger}
 }
 
 // manager finds compilers, and brings those that aren't there.

@@ -72,8 +72,14 @@ func (f *Finder) Fetch(ctx context.Context, pkg, sha256, target string, progress
 		return "", err
 	}
 	defer unlock()
-	s := &search{finder: f, pkg: pkg, sha256: sha256, target: target, progress: progress, seen: map[string]bool{}, silent: map[string]bool{}}
+	s := f.search(pkg, progress)
+	s.try = func(ctx context.Context, st *state) error { return s.download(ctx, st, sha256, target) }
 	return s.run(ctx)
+}
+
+// search begins a run over the suites.
+func (f *Finder) search(pkg string, progress Progress) *search {
+	return &search{finder: f, pkg: pkg, progress: progress, seen: map[string]bool{}, silent: map[string]bool{}}
 }
 
 func available() error {
@@ -90,9 +96,9 @@ func available() error {
 type search struct {
 	finder   *Finder
 	pkg      string
-	sha256   string
-	target   string
 	progress Progress
+	// try does in one suite what is wanted, or returns errAbsent.
+	try func(ctx context.Context, st *state) error
 	// seen holds the suites that were looked at, as address and name, under
 	// both names that a suite has (bookworm and oldstable).
 	seen map[string]bool
@@ -173,14 +179,14 @@ func (s *search) look(ctx context.Context, st *state) (string, error) {
 	for _, name := range []string{st.repo.Suite, st.alias, st.codename} {
 		s.seen[st.repo.key(name)] = true
 	}
-	err = s.download(ctx, st)
+	err = s.try(ctx, st)
 	if err != nil && !updated && ctx.Err() == nil && !errors.Is(err, errAbsent) {
 		// An index of some hours ago may name a file that has left the pool.
 		s.log().Debug("index is stale, updating", "suite", place, "reason", err)
 		if _, uerr := st.update(ctx, 0); uerr != nil {
 			return "", err
 		}
-		err = s.download(ctx, st)
+		err = s.try(ctx, st)
 	}
 	if errors.Is(err, errAbsent) {
 		return "", nil
@@ -188,13 +194,13 @@ func (s *search) look(ctx context.Context, st *state) (string, error) {
 	return place, err
 }
 
-func (s *search) download(ctx context.Context, st *state) error {
-	file, err := st.find(ctx, s.pkg, s.sha256)
+func (s *search) download(ctx context.Context, st *state, sha256, target string) error {
+	file, err := st.find(ctx, s.pkg, sha256)
 	if err != nil {
 		return err
 	}
 	s.log().Debug("found in a source package", "suite", st.repo.String(), "file", file.Name)
-	return st.download(ctx, file, s.sha256, s.target, func(done int64) {
+	return st.download(ctx, file, sha256, target, func(done int64) {
 		s.progress(st.repo.String(), done, file.Size)
 	})
 }

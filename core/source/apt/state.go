@@ -103,7 +103,17 @@ func (s *state) relatives(queue []Repository) []Repository {
 }
 
 // find looks for a file in the index of every component.
-func (s *state) find(ctx context.Context, pkg, sha256 string) (file, error) {
+func (s *state) find(ctx context.Context, pkg, sha256 string) (f file, err error) {
+	err = s.read(ctx, func(r io.Reader) error {
+		f, err = findFile(r, pkg, sha256)
+		return err
+	})
+	return f, err
+}
+
+// read calls visit with the index of each component as long as it returns
+// errAbsent.
+func (s *state) read(ctx context.Context, visit func(r io.Reader) error) error {
 	for _, index := range s.index {
 		r, w := io.Pipe()
 		done := make(chan error, 1)
@@ -112,14 +122,14 @@ func (s *state) find(ctx context.Context, pkg, sha256 string) (file, error) {
 			w.CloseWithError(err)
 			done <- err
 		}()
-		f, err := findFile(r, pkg, sha256)
+		err := visit(r)
 		r.Close()
 		<-done
 		if !errors.Is(err, errAbsent) {
-			return f, err
+			return err
 		}
 	}
-	return file{}, errAbsent
+	return errAbsent
 }
 
 // download has apt download a file, which it checks, and tells the bytes
