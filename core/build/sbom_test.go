@@ -70,7 +70,7 @@ func TestSBOM(t *testing.T) {
 	if _, err := w.build(); err != nil || len(w.did()) > 0 {
 		t.Errorf("a second build does something (%v)", err)
 	}
-	w.job.Config.SBOM.Supplier = "Example Ltd"
+	w.job.Config.SBOM.Supplier = "example.org"
 	if _, err := w.build(); err != nil {
 		t.Fatal(err)
 	}

@@ -192,7 +192,7 @@ func TestSBOM(t *testing.T) {
 		change func(*plan.Input)
 		want   []string
 	}{
-		{"who it is from", func(in *plan.Input) { in.Config.SBOM.Supplier = "Example Ltd" }, []string{"sbom/x86_64", "sbom/aarch64", "export/2-oci"}},
+		{"who it is from", func(in *plan.Input) { in.Config.SBOM.Supplier = "example.org" }, []string{"sbom/x86_64", "sbom/aarch64", "export/2-oci"}},
 		{"where a compiler is from", func(in *plan.Input) { in.Origins["x86_64"] = "path {}" }, []string{"sbom/x86_64", "export/2-oci"}},
 		{"where busybox is from", func(in *plan.Input) { in.Config.Targets[0].Busybox.URLs = []string{"https://example.com/b"} }, []string{"sbom/x86_64", "export/2-oci"}},
 		{"not attached", func(in *plan.Input) { in.Config.SBOM.Attach = false }, []string{"export/2-oci"}},

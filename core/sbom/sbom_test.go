@@ -77,7 +77,7 @@ func facts(t *testing.T) sbom.Facts {
 	files[1].Kind = sbom.ELF
 	return sbom.Facts{
 		Name: "mini", Arch: "aarch64", Platform: "linux/arm64", Layer: fmt.Sprintf("%x", sha256.Sum256(layer.Bytes())),
-		Created: time.Unix(315532800, 0), Mkmini: "1.0.0", Supplier: "Example Ltd",
+		Created: time.Unix(315532800, 0), Mkmini: "1.0.0", Supplier: "example.org",
 		Busybox: sbom.Program{
 			Name: "busybox", Version: "1.35.0", License: "GPL-2.0-only", Homepage: "https://busybox.net/", CPE: "a:busybox:busybox",
 			SHA256: fmt.Sprintf("%x", sha256.Sum256(busybox)),

@@ -5,6 +5,6 @@ export "oci" {}
 sbom {
   formats   = ["cyclonedx"]
   attach    = false
-  supplier  = "Example Ltd"
+  supplier  = "example.org"
   namespace = "https://example.com/sbom"
 }
