@@ -15,6 +15,7 @@ import (
 	"github.com/mkmini/mkmini/core/fault"
 	"github.com/mkmini/mkmini/core/plan"
 	"github.com/mkmini/mkmini/core/provenance"
+	"github.com/mkmini/mkmini/core/rootfs"
 	"github.com/mkmini/mkmini/core/source"
 	"github.com/mkmini/mkmini/core/store"
 	"github.com/mkmini/mkmini/core/toolchain"
@@ -59,6 +60,9 @@ type Builder struct {
 	// is written beside it and into image layouts. The same facts have to give
 	// the same envelope; nil for no provenance.
 	Provenance func(ctx context.Context, facts provenance.Facts) ([]byte, error)
+
+	// folders remembers what overlays hold.
+	folders rootfs.Folders
 }
 
 // Job is one system to build.

@@ -9,7 +9,6 @@ import (
 	"github.com/mkmini/mkmini/core/artifact"
 	"github.com/mkmini/mkmini/core/config"
 	"github.com/mkmini/mkmini/core/plan"
-	"github.com/mkmini/mkmini/core/rootfs"
 )
 
 // input returns all that the plan depends on, but for the compilers.
@@ -27,7 +26,7 @@ func (b *Builder) input(ctx context.Context, job Job) (plan.Input, error) {
 			in.Configs[c] = digest
 		}
 		b.settle(job, t)
-		parts, err := entries(ctx, job.Config.Name, t)
+		parts, err := b.entries(ctx, job.Config.Name, t)
 		if err != nil {
 			return plan.Input{}, err
 		}
@@ -54,8 +53,8 @@ func (b *Builder) settle(job Job, t config.Target) {
 }
 
 // entries digests the layout of a target in a system of that name, the rootfs entries of a target and the files they name.
-func entries(ctx context.Context, name string, t config.Target) ([]plan.Part, error) {
-	digests, err := rootfs.Digest(ctx, t.Rootfs)
+func (b *Builder) entries(ctx context.Context, name string, t config.Target) ([]plan.Part, error) {
+	digests, err := b.folders.Digest(ctx, t.Rootfs)
 	if err != nil {
 		return nil, err
 	}

@@ -222,7 +222,7 @@ func (r *run) split(ctx context.Context, dir string, records iter.Seq[rootfs.Rec
 // unchanged looks whether the files of the rootfs blocks are still those that
 // the key was made from: a layer must not be kept under another's name.
 func (r *run) unchanged(ctx context.Context, t config.Target) error {
-	now, err := entries(ctx, r.job.Config.Name, t)
+	now, err := r.entries(ctx, r.job.Config.Name, t)
 	if err != nil {
 		return err
 	}

@@ -53,7 +53,7 @@ func newSearch(sys System, program *Binary, conf bool, further []place) *search 
 	if !conf {
 		return s
 	}
-	for _, dir := range configured(sys, "/etc/ld.so.conf", 0) {
+	for _, dir := range configured(sys, "/etc/ld.so.conf", make(map[string]bool)) {
 		if !slices.ContainsFunc(s.usual, func(p place) bool { return p.dir == dir }) {
 			s.further = append(s.further, place{sys: sys, dir: dir})
 		}
@@ -158,23 +158,25 @@ func cutOrigin(dir string) (rest string, found bool) {
 	return dir, false
 }
 
-// maxConf bounds how deep files of folders include others.
-const maxConf = 8
-
-// configured returns the folders of an ld.so.conf.
-func configured(sys System, name string, depth int) []string {
+// configured returns the folders of an ld.so.conf. Seen are the files that were
+// read, each of which says something once: they may include each other.
+func configured(sys System, name string, seen map[string]bool) []string {
+	if seen[name] {
+		return nil
+	}
+	seen[name] = true
 	var dirs []string
 	for _, line := range readList(sys, name) {
 		pattern, include := strings.CutPrefix(line, "include ")
 		switch {
-		case include && depth < maxConf:
+		case include:
 			pattern = strings.TrimSpace(pattern)
 			if !path.IsAbs(pattern) {
 				pattern = path.Join(path.Dir(name), pattern)
 			}
 			for _, file := range sys.List(path.Dir(pattern)) {
 				if ok, err := path.Match(path.Base(pattern), file); ok && err == nil {
-					dirs = append(dirs, configured(sys, path.Join(path.Dir(pattern), file), depth+1)...)
+					dirs = append(dirs, configured(sys, path.Join(path.Dir(pattern), file), seen)...)
 				}
 			}
 		case path.IsAbs(line):

@@ -31,13 +31,13 @@ type Part struct {
 // Digest returns the digests of the entries in their order. With
 // what busybox was built from they say whether this mkmini would write the same
 // layer again. Errors are as those of Assemble.
-func Digest(ctx context.Context, entries []config.Entry) ([]Part, error) {
+func (f *Folders) Digest(ctx context.Context, entries []config.Entry) ([]Part, error) {
 	parts := make([]Part, 0, len(entries))
 	seen := make(map[string]int)
 	for i := range entries {
 		entry := &entries[i]
 		hash := sha256.New()
-		if err := hashEntry(ctx, hash, entry); err != nil {
+		if err := f.hashEntry(ctx, hash, entry); err != nil {
 			return nil, explain(ctx, entry, err)
 		}
 		name := describe(entry)
@@ -50,7 +50,7 @@ func Digest(ctx context.Context, entries []config.Entry) ([]Part, error) {
 }
 
 // hashEntry hashes an entry and all that it reads.
-func hashEntry(ctx context.Context, h hash.Hash, entry *config.Entry) error {
+func (f *Folders) hashEntry(ctx context.Context, h hash.Hash, entry *config.Entry) error {
 	fmt.Fprintf(h, "%s %q target %q char %t device %d:%d mode %s owner %s:%s\n",
 		entry.Kind, entry.Path, entry.Target, entry.Char, entry.Major, entry.Minor,
 		optional(entry.Mode), optional(entry.UID), optional(entry.GID))
@@ -63,7 +63,7 @@ func hashEntry(ctx context.Context, h hash.Hash, entry *config.Entry) error {
 	}
 	switch entry.Kind {
 	case config.Overlay:
-		return hashOverlay(ctx, h, entry)
+		return f.hashOverlay(ctx, h, entry)
 	case config.Host:
 		return hashHost(ctx, h, entry)
 	case config.Program:
@@ -88,7 +88,7 @@ func optional[T any](value *T) string {
 
 // hashOverlay hashes an overlay's rules and all that is in its folder or
 // archive.
-func hashOverlay(ctx context.Context, h hash.Hash, entry *config.Entry) error {
+func (f *Folders) hashOverlay(ctx context.Context, h hash.Hash, entry *config.Entry) error {
 	fmt.Fprintf(h, "overlay owners %t modes %s %s\n", entry.KeepOwner, optional(entry.FileMode), optional(entry.DirectoryMode))
 	for _, r := range entry.Rules {
 		fmt.Fprintf(h, "rule %q modes %s %s owner %s:%s\n", r.Pattern,
@@ -101,7 +101,9 @@ func hashOverlay(ctx context.Context, h hash.Hash, entry *config.Entry) error {
 	case err != nil:
 		return plain(err)
 	case info.IsDir():
-		return hashFolder(ctx, h, entry.Source, entry.KeepOwner)
+		digest, err := f.digest(ctx, folderKey{entry.Source, entry.KeepOwner})
+		fmt.Fprintf(h, "folder %s\n", digest)
+		return err
 	}
 	// Better told now than after a compile.
 	if err := source.IsArchive(entry.Source); err != nil {
@@ -111,10 +113,14 @@ func hashOverlay(ctx context.Context, h hash.Hash, entry *config.Entry) error {
 }
 
 // hashFolder hashes a folder's names, types, modes, contents and, if they are
-// kept, owners.
-func hashFolder(ctx context.Context, h hash.Hash, dir string, owners bool) error {
+// kept, owners. What it reads it notes in state before.
+func hashFolder(ctx context.Context, h hash.Hash, state *folderState, key folderKey) error {
+	dir := key.dir
 	return walk(ctx, dir, func(rel string, info fs.FileInfo) error {
-		if stat, ok := info.Sys().(*syscall.Stat_t); ok && owners {
+		if err := state.add(rel, info); err != nil {
+			return err
+		}
+		if stat, ok := info.Sys().(*syscall.Stat_t); ok && key.owners {
 			fmt.Fprintf(h, "owner %d:%d\n", stat.Uid, stat.Gid)
 		}
 		mode := normalMode(info.Mode())

@@ -12,7 +12,7 @@ func TestDigestFollowsWhatIsRead(t *testing.T) {
 	digest := func(dir string, entry config.Entry) string {
 		t.Helper()
 		entry.Source = dir
-		parts, err := Digest(t.Context(), []config.Entry{entry})
+		parts, err := new(Folders).Digest(t.Context(), []config.Entry{entry})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -65,7 +65,7 @@ func TestDigestFollowsWhatIsRead(t *testing.T) {
 
 func TestDigestNames(t *testing.T) {
 	dir := t.TempDir()
-	parts, err := Digest(t.Context(), []config.Entry{
+	parts, err := new(Folders).Digest(t.Context(), []config.Entry{
 		{Kind: config.Overlay, Path: "/", Source: dir}, {Kind: config.Overlay, Path: "/", Source: dir},
 		{Kind: config.File, Path: "/f", Content: "1"}, {Kind: config.File, Path: "/f", Content: "2"},
 		{Kind: config.Symlink, Path: "/l", Target: "f"},
@@ -82,7 +82,7 @@ func TestDigestNames(t *testing.T) {
 	if parts[2].Digest == parts[3].Digest {
 		t.Error("other content has the same digest")
 	}
-	if _, err := Digest(t.Context(), []config.Entry{{Kind: config.Overlay, Path: "/", Source: dir + "/none"}}); err == nil {
+	if _, err := new(Folders).Digest(t.Context(), []config.Entry{{Kind: config.Overlay, Path: "/", Source: dir + "/none"}}); err == nil {
 		t.Error("no error for a missing folder")
 	}
 }

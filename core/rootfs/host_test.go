@@ -106,7 +106,7 @@ func TestHostDigest(t *testing.T) {
 	dir := installed(t)
 	digest := func() string {
 		t.Helper()
-		parts, err := rootfs.Digest(t.Context(), []config.Entry{
+		parts, err := new(rootfs.Folders).Digest(t.Context(), []config.Entry{
 			{Kind: config.Host, Path: "/", Installed: &config.Installed{Root: dir, Paths: []string{"/bin", "/var"}}},
 		})
 		if err != nil {

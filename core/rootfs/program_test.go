@@ -59,12 +59,12 @@ func TestDigestOfProgram(t *testing.T) {
 	program := filepath.Join(dir, "m")
 	testenv.Output(t, gcc, "-o", program, filepath.Join(dir, "m.c"), library)
 	entries := []config.Entry{{Kind: config.Program, Path: "/usr/bin/m", Source: program, Libraries: []string{dir}}}
-	before, err := Digest(t.Context(), entries)
+	before, err := new(Folders).Digest(t.Context(), entries)
 	if err != nil {
 		t.Fatal(err)
 	}
 	testenv.Output(t, gcc, "-shared", "-fPIC", "-Wl,-soname,liba.so", "-o", library, filepath.Join(dir, "b.c"))
-	after, err := Digest(t.Context(), entries)
+	after, err := new(Folders).Digest(t.Context(), entries)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -232,7 +232,7 @@ func plainNames(t *testing.T, records []Record) map[string]Record {
 
 func TestLayerIsInTheDigest(t *testing.T) {
 	digest := func(layer string) string {
-		parts, err := Digest(t.Context(), in(layer, file("/x", "")))
+		parts, err := new(Folders).Digest(t.Context(), in(layer, file("/x", "")))
 		if err != nil {
 			t.Fatal(err)
 		}

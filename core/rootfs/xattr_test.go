@@ -74,7 +74,7 @@ func TestXattrsOfOverlay(t *testing.T) {
 	}
 	digest := func() string {
 		t.Helper()
-		parts, err := Digest(t.Context(), []config.Entry{overlay})
+		parts, err := new(Folders).Digest(t.Context(), []config.Entry{overlay})
 		if err != nil {
 			t.Fatal(err)
 		}
