@@ -5,6 +5,8 @@ VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 OUT      ?= out
 FUZZTIME ?= 10s
 RUNS     ?= 3
+ENTRIES  ?= 100000
+BYTES    ?= 2147483648
 CACHE    := $(CURDIR)/.cache
 
 # Tests of the toolchains compile these; see .ci/setup.
@@ -12,7 +14,7 @@ export MKMINI_TEST_BUSYBOX ?= $(CACHE)/busybox-1.35.0.tar.bz2
 export MKMINI_TEST_MUSL    ?= $(CACHE)/musl-1.2.3.tar.gz
 export MKMINI_TEST_SKIPS   := $(CACHE)/skipped
 
-.PHONY: build test test-slow demo lint generated bench fuzz clean help
+.PHONY: build test test-slow demo lint generated bench bench-scale fuzz clean help
 
 build: ## compile bin/mkmini, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/mkmini .
@@ -57,6 +59,10 @@ fuzz: ## run each fuzz target for FUZZTIME
 bench: build ## compare with the same steps done by hand, RUNS times each
 	.ci/setup test
 	$(GO) run ./testdata/bench -mkmini bin/mkmini -runs $(RUNS)
+
+bench-scale: build ## compare with tar, mksquashfs, mke2fs, docker and others: ENTRIES and BYTES
+	.ci/setup test
+	$(GO) run ./testdata/bench -scale -mkmini bin/mkmini -runs $(RUNS) -entries $(ENTRIES) -bytes $(BYTES)
 
 clean: ## remove what make made, but neither the store nor what was fetched
 	rm -rf bin out '$(CACHE)/staticcheck'

@@ -56,7 +56,9 @@ func NewWriter(w io.Writer, format Format, jobs int) (io.WriteCloser, error) {
 		// source lib/xz, XZ_DEC_ANY_CHECK is not set.
 		return xz.WriterConfig{CheckSum: xz.CRC32, DictCap: xzDictionary}.NewWriter(w)
 	case Zstd:
-		return zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(zstdWindow),
+		// What one thread writes, several do: they look for matches in a block
+		// while they encode those before it.
+		return zstd.NewWriter(w, zstd.WithEncoderConcurrency(max(1, jobs)), zstd.WithWindowSize(zstdWindow),
 			zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithEncoderCRC(true))
 	}
 	return nil, fmt.Errorf("there is no compression %q", format)

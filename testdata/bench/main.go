@@ -7,6 +7,9 @@
 // By hand is what the article that mkmini started from does: unpack, make
 // defconfig, a few settings, make -jN, make install, the folders, one tar and
 // one cpio archive. mkmini writes every format that it has.
+//
+// With -scale it compares what mkmini makes of large folders with what the
+// tools of others make of them.
 package main
 
 import (
@@ -26,10 +29,20 @@ func main() {
 	flag.StringVar(&b.source, "source", os.Getenv("MKMINI_TEST_BUSYBOX"), "the `path` of busybox's source tarball, version 1.35.0")
 	flag.IntVar(&b.runs, "runs", 3, "how `often` each is run; the two kinds take turns")
 	flag.IntVar(&b.jobs, "j", runtime.NumCPU(), "how many compiles run at once")
+	scaled := flag.Bool("scale", false, "compare what is made of large folders in place of the steps by hand")
+	entries := flag.Int("entries", 100_000, "`how` many entries the one folder has, with -scale; 0 for none")
+	size := flag.Int64("bytes", 2<<30, "`how` many bytes the other folder has, with -scale; 0 for none")
+	only := flag.String("only", "", "the `formats` to look at, with -scale; all without it")
+	dir := flag.String("dir", "", "the `folder` to work in, with -scale; one that is removed without it")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := b.run(ctx); err != nil {
+	run := b.run
+	if *scaled {
+		b.dir = *dir
+		run = (&scale{bench: b, entries: *entries, bytes: *size, only: *only}).run
+	}
+	if err := run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -42,12 +55,18 @@ type bench struct {
 	dir            string
 }
 
-func (b *bench) run(ctx context.Context) error {
-	var err error
+// locate makes paths absolute.
+func (b *bench) locate() (err error) {
 	if b.mkmini, err = filepath.Abs(b.mkmini); err != nil {
 		return err
 	}
-	if b.source, err = filepath.Abs(b.source); err != nil {
+	b.source, err = filepath.Abs(b.source)
+	return err
+}
+
+func (b *bench) run(ctx context.Context) error {
+	err := b.locate()
+	if err != nil {
 		return err
 	}
 	if b.dir, err = os.MkdirTemp("", "mkmini-bench-"); err != nil {
