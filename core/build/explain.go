@@ -85,6 +85,21 @@ func placeTarget(t config.Target) place {
 	}
 }
 
+// placeEntry finds the first of labels that is that of an entry of the rootfs
+// blocks.
+func placeEntry(t config.Target) place {
+	return func(path []string) (fault.Range, bool) {
+		for _, label := range path[1:] {
+			for _, e := range t.Rootfs {
+				if e.Path == label {
+					return e.Range, true
+				}
+			}
+		}
+		return fault.Range{}, false
+	}
+}
+
 // placeExport finds what an exporter's paths name.
 func placeExport(e config.Export) place {
 	return func(path []string) (fault.Range, bool) { return nearest(e.AttributeRanges, path[1:]) }

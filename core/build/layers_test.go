@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mkmini/mkmini/core/config"
+	"github.com/mkmini/mkmini/core/fault"
 	"github.com/mkmini/mkmini/plugins/sdk"
 )
 
@@ -86,5 +87,30 @@ func TestLayers(t *testing.T) {
 	entries[0].Layer = ""
 	if _, err := w.build(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestCopyInALayer is warned of a hard link to a file of another layer.
+func TestCopyInALayer(t *testing.T) {
+	w := newWorld(t)
+	w.job.Config.Targets = w.job.Config.Targets[:1]
+	at := fault.Range{File: "x.hcl", Start: fault.Position{Line: 7, Column: 3}}
+	w.job.Config.Targets[0].Rootfs = []config.Entry{
+		{Kind: config.File, Path: "/srv/x", Content: "12345"},
+		{Kind: config.Hardlink, Path: "/srv/y", Target: "/srv/x", Layer: "app", Range: at},
+		{Kind: config.Hardlink, Path: "/srv/z", Target: "/srv/x", Layer: "app"},
+	}
+	if _, err := w.build(); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range w.events {
+		for _, d := range e.Diagnostics {
+			got = append(got, fmt.Sprintf("%s %s: %s", e.Step, d.Range.File, d.Detail))
+		}
+	}
+	want := []string{`rootfs x.hcl: /srv/y is another name of /srv/x, which the layer "base" has: the layer "app" gets a copy, of 5 bytes.`}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }

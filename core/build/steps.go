@@ -173,7 +173,7 @@ func (r *run) installTree(s plan.Step, t config.Target) (string, error) {
 }
 
 // rootfs assembles the root file system and writes it as one layer.
-func (r *run) rootfs(ctx context.Context, s plan.Step, dir string, _ *course) (any, error) {
+func (r *run) rootfs(ctx context.Context, s plan.Step, dir string, c *course) (any, error) {
 	t := r.job.Config.Targets[s.Target]
 	tree, err := r.installTree(s, t)
 	if err != nil {
@@ -196,9 +196,11 @@ func (r *run) rootfs(ctx context.Context, s plan.Step, dir string, _ *course) (a
 	if l.Digest, l.Size, err = rootfs.WriteLayer(ctx, filepath.Join(dir, layerName), records, r.Epoch); err != nil {
 		return nil, err
 	}
-	if l.Layers, err = r.split(ctx, dir, records, rootfs.Layers(t.Rootfs)); err != nil {
+	names := rootfs.Layers(t.Rootfs)
+	if l.Layers, err = r.split(ctx, dir, records, names); err != nil {
 		return nil, err
 	}
+	c.warn(copies(records, names), placeEntry(t))
 	if err := os.RemoveAll(temp); err != nil {
 		return nil, fmt.Errorf("remove contents: %w", err)
 	}
@@ -217,6 +219,20 @@ func (r *run) split(ctx context.Context, dir string, records iter.Seq[rootfs.Rec
 		parts = append(parts, p)
 	}
 	return parts, nil
+}
+
+// copies warns of files that are in several layers, because of hard links.
+func copies(records iter.Seq[rootfs.Record], names []string) (ds sdk.Diagnostics) {
+	for _, link := range rootfs.Copies(records) {
+		ds = append(ds, sdk.Diagnostic{
+			Severity: sdk.Warning, Summary: "A file in two layers",
+			Detail: fmt.Sprintf("/%s is another name of /%s, which the layer %q has: the layer %q gets a copy, of %d bytes.",
+				link.Path, link.Target, names[link.TargetLayer], names[link.Layer], link.Size),
+			Remedy: "Move the hardlink into the layer of the file, or make it a symlink.",
+			Path:   []string{"rootfs", "/" + link.Path, "/" + link.Target},
+		})
+	}
+	return ds
 }
 
 // unchanged looks whether the files of the rootfs blocks are still those that

@@ -1,6 +1,7 @@
 package rootfs
 
 import (
+	"cmp"
 	"iter"
 	"maps"
 	"path"
@@ -103,4 +104,48 @@ func one(records iter.Seq[Record], layer int) iter.Seq[Record] {
 			}
 		}
 	}
+}
+
+// Copy is a hard link to a file of another layer, whose layer holds a copy.
+type Copy struct {
+	// Path and Target are as in Record, with their layers, and Size the file's
+	// length in bytes.
+	Path, Target       string
+	Layer, TargetLayer int
+	Size               int64
+}
+
+// Copies returns one hard link for each layer that holds a file for the sake of
+// hard links alone.
+func Copies(records iter.Seq[Record]) []Copy {
+	type place struct {
+		target string
+		layer  int
+	}
+	links := make(map[place]string)
+	for r := range records {
+		if at := (place{r.Target, r.Layer}); r.Type == Hardlink && links[at] == "" {
+			links[at] = r.Path
+		}
+	}
+	if len(links) == 0 {
+		return nil
+	}
+	files := make(map[string]Record)
+	for at := range links {
+		files[at.target] = Record{}
+	}
+	for r := range records {
+		if _, named := files[r.Path]; named {
+			files[r.Path] = r
+		}
+	}
+	var list []Copy
+	for at, name := range links {
+		if file := files[at.target]; file.Layer != at.layer {
+			list = append(list, Copy{name, at.target, at.layer, file.Layer, file.Content.Size})
+		}
+	}
+	slices.SortFunc(list, func(a, b Copy) int { return cmp.Compare(a.Path, b.Path) })
+	return list
 }

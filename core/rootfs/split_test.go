@@ -88,7 +88,11 @@ func TestSplitHardlinks(t *testing.T) {
 	link := func(path string) config.Entry {
 		return config.Entry{Kind: config.Hardlink, Path: path, Target: "/m"}
 	}
-	_, layers := split(t, []config.Entry{file("/m", "content"), link("/a")}, in("one", link("/b"), link("/z")), in("two", link("/c")))
+	whole, layers := split(t, []config.Entry{file("/m", "content"), link("/a")}, in("one", link("/b"), link("/z")), in("two", link("/c")))
+	copies := []Copy{{"b", "a", 1, 0, 7}, {"c", "a", 2, 0, 7}}
+	if diff := cmp.Diff(copies, Copies(slices.Values(whole))); diff != "" {
+		t.Error(diff)
+	}
 	type name struct {
 		Path   string
 		Type   Type
