@@ -59,6 +59,9 @@ func (b *Builder) Legal(ctx context.Context, job Job, o LegalOptions) (legal.Fac
 		return f, err
 	}
 	for _, t := range job.Config.Targets {
+		if t.Busybox.Disabled {
+			continue // nothing was built
+		}
 		one, err := r.legalBuild(ctx, t)
 		if err != nil {
 			return f, fmt.Errorf("tell how %s was built: %w", t.Arch, err)

@@ -152,10 +152,13 @@ func (r *run) busybox(ctx context.Context, s plan.Step, dir string, c *course) (
 		Compiler: compiler, Attributes: t.Toolchain.Attributes,
 		Version: b.Version, SourceDir: r.sourceDir(s),
 		WorkDir: work, OutDir: out, Config: b.Config, Set: b.Set, Only: b.Only, Without: b.Without,
-		Jobs: r.Jobs, Epoch: r.Epoch,
+		Jobs: r.Jobs, Epoch: r.Epoch, Dynamic: b.Dynamic,
 	}, c.report)
 	if err != nil {
 		return nil, diagnosed(t, err)
+	}
+	if err := bringLibraries(t, result, filepath.Join(out, filepath.FromSlash(result.Tree))); err != nil {
+		return nil, err
 	}
 	c.warn(result.Warnings, placeTarget(t))
 	return result, os.RemoveAll(work)

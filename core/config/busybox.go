@@ -22,6 +22,7 @@ var busyboxShape = shape{
 	what: "a busybox block",
 	attrs: []attribute{
 		{name: "enabled", typ: cty.Bool},
+		{name: "static", typ: cty.Bool},
 		{name: "version", typ: cty.String, quoted: true},
 		{name: "sha256", typ: cty.String, quoted: true},
 		{name: "file", typ: cty.String},
@@ -66,6 +67,7 @@ func (d *decoder) busybox(sc *scope, fallback hcl.Range) Busybox {
 		}
 	}
 	b.Disabled = vals["enabled"].state == given && vals["enabled"].val.False()
+	b.Dynamic = vals["static"].state == given && vals["static"].val.False()
 	b.Version, b.SHA256 = d.version(soft, soft.Default, vals["version"], vals["sha256"])
 	b.File = d.existing(vals["file"], "file", false)
 	b.URLs = d.urls(vals["url"], vals["urls"], b.Ranges)

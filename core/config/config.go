@@ -179,6 +179,8 @@ type Source struct {
 
 // Busybox is the `busybox` block, or its defaults.
 type Busybox struct {
+	// Dynamic says that it loads its C library.
+	Dynamic bool `json:",omitempty"`
 	// Disabled says that the system has none, and that nothing is compiled.
 	Disabled bool `json:",omitempty"`
 	Version  string

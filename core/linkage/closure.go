@@ -154,7 +154,7 @@ func (s *search) walk(program *object) ([]*object, error) {
 	loaded := make(map[string]bool)
 	if program.Interpreter != "" {
 		loaded[path.Base(program.Interpreter)] = true
-		o, err := load(s.sys, program.Interpreter)
+		o, err := s.interpreter(program)
 		if err != nil || !o.SameMachine(program.Binary) {
 			missing = append(missing, Missing{Name: program.Interpreter, By: program.name()})
 		} else {
@@ -180,6 +180,21 @@ func (s *search) walk(program *object) ([]*object, error) {
 		return objects, &MissingError{missing}
 	}
 	return objects, nil
+}
+
+// interpreter loads a program's, from the path that it names, or else from one
+// of the further folders: a cross compiler may have it anywhere.
+func (s *search) interpreter(program *object) (*object, error) {
+	o, err := load(s.sys, program.Interpreter)
+	if err == nil {
+		return o, nil
+	}
+	for _, p := range s.further {
+		if o, other := load(p.sys, path.Join(p.dir, path.Base(program.Interpreter))); other == nil {
+			return o, nil
+		}
+	}
+	return nil, err
 }
 
 // find looks for a library that an object needs.

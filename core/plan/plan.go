@@ -289,6 +289,9 @@ func (m *maker) busybox(i int, t config.Target) {
 		}
 		parts[4] = Part{"the file " + name, digest}
 	}
+	if b.Dynamic {
+		parts = append(parts, Part{"linking", "dynamic"})
+	}
 	source, patches := m.sourceOf(t, busyboxTarball(b))
 	parts = append(parts, patches...)
 	needs := []string{source, targetID(Toolchain, t)}

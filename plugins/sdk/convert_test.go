@@ -107,7 +107,7 @@ func TestRequestsRoundTrip(t *testing.T) {
 		Attributes: []byte(`{"cpu":"ev67"}`),
 		Version:    "1.36.1", SourceDir: "/s", WorkDir: "/w", OutDir: "/o", Config: "defconfig",
 		Set: map[string]string{"FOO": "y"}, Only: []string{"ls"}, Without: []string{"telnetd"},
-		Jobs: 3, Epoch: epoch,
+		Jobs: 3, Epoch: epoch, Dynamic: true,
 	}
 	if diff := cmp.Diff(build, buildRequestFromProto(buildRequestToProto(build))); diff != "" {
 		t.Errorf("BuildRequest (-want +got):\n%s", diff)

@@ -142,6 +142,7 @@ func buildRequestToProto(r BuildRequest) *pluginv1.BuildRequest {
 		Without:        r.Without,
 		Jobs:           int64(r.Jobs),
 		Epoch:          epochToProto(r.Epoch),
+		Dynamic:        r.Dynamic,
 	}
 }
 
@@ -159,27 +160,32 @@ func buildRequestFromProto(r *pluginv1.BuildRequest) BuildRequest {
 		Without:    r.GetWithout(),
 		Jobs:       int(r.GetJobs()),
 		Epoch:      epochFromProto(r.GetEpoch()),
+		Dynamic:    r.GetDynamic(),
 	}
 }
 
 func buildResultToProto(r BuildResult) *pluginv1.BuildResult {
 	return &pluginv1.BuildResult{
-		Tree:     r.Tree,
-		Config:   r.Config,
-		Log:      r.Log,
-		Applets:  r.Applets,
-		Facts:    each(r.Facts, factToProto),
-		Warnings: each(r.Warnings, diagnosticToProto),
+		Tree:      r.Tree,
+		Config:    r.Config,
+		Log:       r.Log,
+		Applets:   r.Applets,
+		Facts:     each(r.Facts, factToProto),
+		Warnings:  each(r.Warnings, diagnosticToProto),
+		Sysroot:   r.Sysroot,
+		Libraries: r.Libraries,
 	}
 }
 
 func buildResultFromProto(r *pluginv1.BuildResult) BuildResult {
 	return BuildResult{
-		Tree:     r.GetTree(),
-		Config:   r.GetConfig(),
-		Log:      r.GetLog(),
-		Applets:  r.GetApplets(),
-		Facts:    each(r.GetFacts(), factFromProto),
-		Warnings: diagnosticsFromProto(r.GetWarnings()),
+		Tree:      r.GetTree(),
+		Config:    r.GetConfig(),
+		Log:       r.GetLog(),
+		Applets:   r.GetApplets(),
+		Facts:     each(r.GetFacts(), factFromProto),
+		Warnings:  diagnosticsFromProto(r.GetWarnings()),
+		Sysroot:   r.GetSysroot(),
+		Libraries: r.GetLibraries(),
 	}
 }

@@ -195,7 +195,7 @@ const (
 	Skipped Status = "skipped"
 )
 
-// BuildRequest asks for one static busybox.
+// BuildRequest asks for one busybox.
 type BuildRequest struct {
 	// Compiler is what Probe returned.
 	Compiler Compiler
@@ -222,6 +222,9 @@ type BuildRequest struct {
 	Jobs int
 	// Epoch is the time that goes into whatever carries one.
 	Epoch time.Time
+	// Dynamic asks for a program that loads its C library, in place of a
+	// static one.
+	Dynamic bool
 }
 
 // BuildResult names what a build left in its OutDir. Paths are relative to
@@ -240,6 +243,13 @@ type BuildResult struct {
 	Facts []Fact
 	// Warnings are diagnostics that did not stop the build.
 	Warnings Diagnostics
+	// Sysroot is the absolute path of the folder on this machine that stands
+	// for / of what a dynamic busybox was linked for, in which its
+	// interpreter and libraries are. Libraries are those of further folders
+	// with libraries. They are empty for a static one; mkmini puts what is
+	// needed beside the busybox.
+	Sysroot   string
+	Libraries []string
 }
 
 // Progress takes reports of long work. It may be called from several

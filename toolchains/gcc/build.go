@@ -46,9 +46,12 @@ type build struct {
 	// the result is the same, and comes later.
 	plainKbuild bool
 	// unlike are the objects that take no precompiled header.
-	unlike   []string
-	mapsOnce sync.Once
-	maps     []string
+	unlike []string
+	// sysroot and libraries are where a dynamic program's are.
+	sysroot   string
+	libraries []string
+	mapsOnce  sync.Once
+	maps      []string
 }
 
 // Build configures, compiles and installs busybox.
@@ -121,6 +124,9 @@ func (b *build) run(ctx context.Context) (sdk.BuildResult, error) {
 	if err != nil {
 		return sdk.BuildResult{}, err
 	}
+	if err := b.findLibraries(ctx); err != nil {
+		return sdk.BuildResult{}, err
+	}
 	facts, err := b.check(ctx, applets)
 	if err != nil {
 		return sdk.BuildResult{}, err
@@ -131,6 +137,7 @@ func (b *build) run(ctx context.Context) (sdk.BuildResult, error) {
 	return sdk.BuildResult{
 		Tree: treeName, Config: configName, Log: logName,
 		Applets: applets, Facts: append(b.request.facts, facts...),
+		Sysroot: b.sysroot, Libraries: b.libraries,
 	}, nil
 }
 
@@ -157,7 +164,7 @@ func (b *build) plan(ctx context.Context) error {
 			}}
 		}
 	}
-	s := situation{version: parseVersion(b.req.Version), kernelArch: b.info.KernelArch, macros: macros}
+	s := situation{version: parseVersion(b.req.Version), kernelArch: b.info.KernelArch, macros: macros, dynamic: b.req.Dynamic}
 	for _, fact := range b.req.Compiler.Facts {
 		if fact.Name == "libc" {
 			s.libc, s.libcVersion = parseLibc(fact.Value)

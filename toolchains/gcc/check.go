@@ -21,11 +21,11 @@ func (b *build) check(ctx context.Context, applets []string) ([]sdk.Fact, error)
 	if err != nil {
 		return nil, err
 	}
-	if !header.Matches(b.info.ELF) || header.Interp {
+	if !header.Matches(b.info.ELF) || header.Interp != b.req.Dynamic {
 		return nil, sdk.Diagnostics{{
 			Summary: "Busybox came out wrong",
-			Detail: fmt.Sprintf("The binary has the header %s (dynamic: %t), and %s needs a static %s.",
-				header, header.Interp, b.info.Arch, wantHeader(b.info.ELF)),
+			Detail: fmt.Sprintf("The binary has the header %s (dynamic: %t), and %s needs %s that is %s.",
+				header, header.Interp, b.info.Arch, wantHeader(b.info.ELF), b.linkage()),
 			Remedy: "Check EXTRA_CFLAGS, EXTRA_LDFLAGS and the toolchain's `cflags` and `ldflags`.",
 			Log:    b.log.name,
 		}}
@@ -39,7 +39,7 @@ func (b *build) check(ctx context.Context, applets []string) ([]sdk.Fact, error)
 	}
 	facts := []sdk.Fact{
 		{Name: "libc", Value: b.libcName(), Status: sdk.OK},
-		{Name: "binary", Value: fmt.Sprintf("%s, static, %d bytes, %d applets", header, info.Size(), len(applets)), Status: sdk.OK},
+		{Name: "binary", Value: fmt.Sprintf("%s, %s, %d bytes, %d applets", header, b.linkage(), info.Size(), len(applets)), Status: sdk.OK},
 	}
 	if !b.req.Compiler.CanRun {
 		return append(facts, sdk.Fact{Name: "binary_run", Value: "not tried", Status: sdk.Skipped,
@@ -65,7 +65,7 @@ func (b *build) libcName() string {
 func (b *build) runBusybox(ctx context.Context, name string, applets []string) error {
 	ctx, cancel := context.WithTimeout(ctx, helloTime)
 	defer cancel()
-	command := append(slices.Clone(b.req.Compiler.Emulator), name)
+	command := append(b.loader(), name)
 	if b.final["BUSYBOX"] == "n" {
 		return nil // it can't list
 	}

@@ -52,6 +52,13 @@ func (b *build) link(ctx context.Context) error {
 	slices.Sort(v.libs)
 	v.libs = slices.Compact(v.libs)
 	options := b.linkOptions(ctx, v)
+	if b.req.Dynamic {
+		// The linker itself sees which libraries anything is taken from.
+		if err := b.linkWith(ctx, v, append(options, "-Wl,--as-needed"), v.libs, "busybox_unstripped"); err != nil {
+			return err
+		}
+		return b.strip(ctx)
+	}
 	if err := b.linkWith(ctx, v, options, v.libs, "busybox_unstripped", "-Wl,-Map,busybox_unstripped.map"); err != nil {
 		return err
 	}

@@ -163,7 +163,7 @@ func (r *request) entry(name string, req sdk.BuildRequest) applet.Applet {
 func (r *request) contradictions(req sdk.BuildRequest, s situation) sdk.Diagnostics {
 	var problems sdk.Diagnostics
 	for _, one := range settings {
-		if one.required && r.tree.Symbols[one.symbol] != nil && r.values[one.symbol] != one.value {
+		if one.required && (one.when == nil || one.when(s)) && r.tree.Symbols[one.symbol] != nil && r.values[one.symbol] != one.value {
 			problems = append(problems, sdk.Diagnostic{
 				Summary: "Setting that mkmini needs",
 				Detail:  fmt.Sprintf("%s must be %s, as %s.", one.symbol, one.value, one.why),

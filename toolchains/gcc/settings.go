@@ -25,6 +25,8 @@ type situation struct {
 	// version, zero if unknown.
 	libc        string
 	libcVersion version
+	// dynamic says that busybox loads its C library.
+	dynamic bool
 	// macros are those of the kernel headers that breakages look at.
 	macros map[string]string
 }
@@ -32,7 +34,8 @@ type situation struct {
 // settings hold for every build; symbols that a version doesn't have are
 // passed over.
 var settings = []setting{
-	{symbol: "STATIC", value: "y", why: "the root file system holds no libraries", required: true},
+	{symbol: "STATIC", value: "y", why: "the root file system holds no libraries unless the busybox block says static = false", when: linkedStatically, required: true},
+	{symbol: "STATIC", value: "n", why: "busybox is to load its C library", when: linkedDynamically, required: true},
 	{symbol: "PIE", value: "n", why: "it can't be combined with a static binary", required: true},
 	{symbol: "USE_BB_PWD_GRP", value: "y", why: "glibc's own functions load NSS libraries"},
 	{symbol: "USE_BB_SHADOW", value: "y", why: "glibc's own functions load NSS libraries"},
@@ -105,6 +108,10 @@ var refusals = []refusal{
 }
 
 func musl(s situation) bool { return s.libc == "musl" }
+
+func linkedStatically(s situation) bool { return !s.dynamic }
+
+func linkedDynamically(s situation) bool { return s.dynamic }
 
 // version is a version of three numbers.
 type version [3]int

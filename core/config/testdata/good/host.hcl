@@ -1,4 +1,8 @@
 toolchain "x86_64" {}
+busybox {
+  enabled = false
+  static  = false
+}
 rootfs {
   host {
     commands = ["bash", "/usr/bin/curl"]

@@ -1388,6 +1388,7 @@ type BuildRequest struct {
 	Jobs           int64             `protobuf:"varint,11,opt,name=jobs,proto3" json:"jobs,omitempty"`
 	// Seconds since 1970-01-01T00:00:00Z.
 	Epoch         int64 `protobuf:"varint,12,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Dynamic       bool  `protobuf:"varint,13,opt,name=dynamic,proto3" json:"dynamic,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1506,6 +1507,13 @@ func (x *BuildRequest) GetEpoch() int64 {
 	return 0
 }
 
+func (x *BuildRequest) GetDynamic() bool {
+	if x != nil {
+		return x.Dynamic
+	}
+	return false
+}
+
 type BuildEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Event:
@@ -1612,6 +1620,8 @@ type BuildResult struct {
 	Applets       []string               `protobuf:"bytes,4,rep,name=applets,proto3" json:"applets,omitempty"`
 	Facts         []*Fact                `protobuf:"bytes,5,rep,name=facts,proto3" json:"facts,omitempty"`
 	Warnings      []*Diagnostic          `protobuf:"bytes,6,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	Sysroot       string                 `protobuf:"bytes,7,opt,name=sysroot,proto3" json:"sysroot,omitempty"`
+	Libraries     []string               `protobuf:"bytes,8,rep,name=libraries,proto3" json:"libraries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1684,6 +1694,20 @@ func (x *BuildResult) GetFacts() []*Fact {
 func (x *BuildResult) GetWarnings() []*Diagnostic {
 	if x != nil {
 		return x.Warnings
+	}
+	return nil
+}
+
+func (x *BuildResult) GetSysroot() string {
+	if x != nil {
+		return x.Sysroot
+	}
+	return ""
+}
+
+func (x *BuildResult) GetLibraries() []string {
+	if x != nil {
+		return x.Libraries
 	}
 	return nil
 }
@@ -3443,7 +3467,7 @@ const file_mkmini_v1_plugin_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12\x16\n" +
 	"\x06status\x18\x03 \x01(\tR\x06status\x12\x16\n" +
-	"\x06remedy\x18\x04 \x01(\tR\x06remedy\"\xbf\x03\n" +
+	"\x06remedy\x18\x04 \x01(\tR\x06remedy\"\xd9\x03\n" +
 	"\fBuildRequest\x126\n" +
 	"\bcompiler\x18\x01 \x01(\v2\x1a.mkmini.plugin.v1.CompilerR\bcompiler\x12'\n" +
 	"\x0fattributes_json\x18\x02 \x01(\fR\x0eattributesJson\x12\x18\n" +
@@ -3458,7 +3482,8 @@ const file_mkmini_v1_plugin_proto_rawDesc = "" +
 	"\awithout\x18\n" +
 	" \x03(\tR\awithout\x12\x12\n" +
 	"\x04jobs\x18\v \x01(\x03R\x04jobs\x12\x14\n" +
-	"\x05epoch\x18\f \x01(\x03R\x05epoch\x1a6\n" +
+	"\x05epoch\x18\f \x01(\x03R\x05epoch\x12\x18\n" +
+	"\adynamic\x18\r \x01(\bR\adynamic\x1a6\n" +
 	"\bSetEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb9\x01\n" +
@@ -3467,14 +3492,16 @@ const file_mkmini_v1_plugin_proto_rawDesc = "" +
 	"\x06report\x18\x01 \x01(\v2\x18.mkmini.plugin.v1.ReportH\x00R\x06report\x127\n" +
 	"\x06result\x18\x02 \x01(\v2\x1d.mkmini.plugin.v1.BuildResultH\x00R\x06result\x125\n" +
 	"\afailure\x18\x03 \x01(\v2\x19.mkmini.plugin.v1.FailureH\x00R\afailureB\a\n" +
-	"\x05event\"\xcd\x01\n" +
+	"\x05event\"\x85\x02\n" +
 	"\vBuildResult\x12\x12\n" +
 	"\x04tree\x18\x01 \x01(\tR\x04tree\x12\x16\n" +
 	"\x06config\x18\x02 \x01(\tR\x06config\x12\x10\n" +
 	"\x03log\x18\x03 \x01(\tR\x03log\x12\x18\n" +
 	"\aapplets\x18\x04 \x03(\tR\aapplets\x12,\n" +
 	"\x05facts\x18\x05 \x03(\v2\x16.mkmini.plugin.v1.FactR\x05facts\x128\n" +
-	"\bwarnings\x18\x06 \x03(\v2\x1c.mkmini.plugin.v1.DiagnosticR\bwarnings\"\x83\x02\n" +
+	"\bwarnings\x18\x06 \x03(\v2\x1c.mkmini.plugin.v1.DiagnosticR\bwarnings\x12\x18\n" +
+	"\asysroot\x18\a \x01(\tR\asysroot\x12\x1c\n" +
+	"\tlibraries\x18\b \x03(\tR\tlibraries\"\x83\x02\n" +
 	"\vLibcRequest\x126\n" +
 	"\bcompiler\x18\x01 \x01(\v2\x1a.mkmini.plugin.v1.CompilerR\bcompiler\x12'\n" +
 	"\x0fattributes_json\x18\x02 \x01(\fR\x0eattributesJson\x12\x12\n" +

@@ -1,0 +1,3 @@
+toolchain "x86_64" { libc = "musl" }
+busybox { static = false }
+export "docker" {}
