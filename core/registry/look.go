@@ -88,7 +88,7 @@ func (p *Pusher) look(ctx context.Context, ref name.Reference, wanted func(Attac
 			return nil, err
 		}
 		a, err := ParseAttached(entry, m.Manifest)
-		if err != nil || a == nil || a.Subject != d.Digest || !wanted(*a) {
+		if err != nil || a == nil || a.Subject != d.Digest || len(a.Layers) != 1 || !wanted(*a) {
 			continue // others may attach what they like
 		}
 		text, err := small(ref, a.Layers[0], options)
