@@ -13,30 +13,38 @@ import (
 type spool struct {
 	dir  string
 	file *os.File
-	end  int64
+	// end is its length, of which the last bytes are still in pending.
+	end     int64
+	pending []byte
+	// chunk is what is read at a time.
+	chunk []byte
 }
 
-// page is the least that is left out of a spool: what file systems allocate.
-const page = 4096
+const (
+	// page is the least that is left out of a spool: what file systems
+	// allocate.
+	page = 4096
+	// large is the length from which content begins where a hole can. Small
+	// files stand close together: there may be a million.
+	large      = 16 * page
+	spoolChunk = 64 * page
+)
+
+var zeros [page]byte
 
 // keep copies content of size bytes, with holes for what is zero.
 func (s *spool) keep(content io.Reader, size int64) (Content, error) {
-	if s.file == nil {
-		if s.dir == "" {
-			return Content{}, errors.New("there is no folder for the content of archives")
-		}
-		file, err := os.CreateTemp(s.dir, "content-*")
-		if err != nil {
+	if err := s.open(); err != nil {
+		return Content{}, err
+	}
+	if size >= large {
+		if err := s.hole(-s.end & (page - 1)); err != nil {
 			return Content{}, plain(err)
 		}
-		s.file = file
 	}
-	// An offset of 0 would stand for the whole file.
-	s.end = max(s.end, page)
 	kept := Content{Path: s.file.Name(), Offset: s.end, Size: size}
-	var buffer [32 * page]byte
 	for left := size; left > 0; {
-		part := buffer[:min(left, int64(len(buffer)))]
+		part := s.chunk[:min(left, int64(len(s.chunk)))]
 		if _, err := io.ReadFull(content, part); err != nil {
 			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 				err = fmt.Errorf("it lacks %d of %d bytes: %w", left, size, io.ErrUnexpectedEOF)
@@ -48,34 +56,69 @@ func (s *spool) keep(content io.Reader, size int64) (Content, error) {
 		}
 		left -= int64(len(part))
 	}
-	// The next one begins where a hole can.
-	s.end = (s.end + page - 1) / page * page
 	return kept, nil
 }
 
-// write writes what isn't zero.
+// open makes the file when something is to be kept.
+func (s *spool) open() error {
+	if s.file != nil {
+		return nil
+	}
+	if s.dir == "" {
+		return errors.New("there is no folder for the content of archives")
+	}
+	file, err := os.CreateTemp(s.dir, "content-*")
+	if err != nil {
+		return plain(err)
+	}
+	s.file, s.chunk, s.pending = file, make([]byte, spoolChunk), make([]byte, 0, spoolChunk+page)
+	// An offset of 0 would stand for the whole file.
+	s.end = page
+	return nil
+}
+
+// write appends, in holes where there is a page of zeros.
 func (s *spool) write(part []byte) error {
 	for len(part) > 0 {
-		one := part[:min(page, len(part))]
-		if !bytes.Equal(one, zeros[:len(one)]) {
-			if _, err := s.file.WriteAt(one, s.end); err != nil {
+		one := part[:min(page-s.end%page, int64(len(part)))]
+		part = part[len(one):]
+		if bytes.Equal(one, zeros[:]) {
+			if err := s.hole(page); err != nil {
+				return err
+			}
+			continue
+		}
+		s.pending = append(s.pending, one...)
+		s.end += int64(len(one))
+		if len(s.pending) >= spoolChunk {
+			if err := s.flush(); err != nil {
 				return err
 			}
 		}
-		s.end += int64(len(one))
-		part = part[len(one):]
 	}
 	return nil
 }
 
-var zeros [page]byte
+// hole leaves bytes out.
+func (s *spool) hole(n int64) error {
+	err := s.flush()
+	s.end += n
+	return err
+}
+
+// flush writes what is pending.
+func (s *spool) flush() error {
+	_, err := s.file.WriteAt(s.pending, s.end-int64(len(s.pending)))
+	s.pending = s.pending[:0]
+	return err
+}
 
 // close ends the writing. The file stays; closing it again does nothing.
 func (s *spool) close() error {
 	if s.file == nil {
 		return nil
 	}
-	err := errors.Join(s.file.Truncate(s.end), s.file.Close())
+	err := errors.Join(s.flush(), s.file.Truncate(s.end), s.file.Close())
 	s.file = nil
 	return err
 }
