@@ -60,7 +60,7 @@ func counted(n *atomic.Int64, method string) func(http.Handler) http.Handler {
 }
 
 // layout exports the images of three architectures, or of one.
-func layout(t *testing.T, archs int, attributes map[string]any) string {
+func layout(t testing.TB, archs int, attributes map[string]any) string {
 	t.Helper()
 	path, _ := layertest.Export(t, oci.New(), layertest.Request(t, layertest.Images(t)[3-archs:], attributes))
 	return path

@@ -281,3 +281,45 @@ func TestDistributionGoesOn(t *testing.T) {
 		t.Errorf("%d bytes were sent, not %d", taken.Load(), want)
 	}
 }
+
+// FuzzAnswers has a registry answer requests about an upload with anything. A
+// push comes to its end, and never says that it went well when it didn't.
+func FuzzAnswers(f *testing.F) {
+	for _, seed := range []struct {
+		status        int
+		ranges, where string
+	}{
+		{202, "0-99", "/v2/mini/blobs/uploads/1"}, {204, "0-0", ""}, {416, "bytes=0-5", "//"}, {201, "5-1", "http://10.0.0.1/x"},
+		{404, "0--1", "?"}, {500, "0-9223372036854775807", "/v2/mini/blobs/uploads/1?_state=x"}, {308, "-", "ftp://x"}, {401, "", "%"},
+	} {
+		f.Add(seed.status, seed.status, seed.ranges, seed.where)
+	}
+	path := layout(f, 1, nil)
+	f.Fuzz(func(t *testing.T, began, patched int, ranges, where string) {
+		answer := func(r *http.Request) (*http.Response, error) {
+			if r.Body != nil {
+				_, _ = io.Copy(io.Discard, r.Body)
+				_ = r.Body.Close()
+			}
+			resp := &http.Response{StatusCode: http.StatusNotFound, Header: http.Header{}, Body: http.NoBody, Request: r}
+			resp.Header.Set("Range", ranges)
+			resp.Header.Set("Location", where)
+			switch {
+			case r.URL.Path == "/v2/":
+				resp.StatusCode = http.StatusOK
+			case r.Method == http.MethodPost || r.Method == http.MethodGet:
+				resp.StatusCode = 100 + (began%500+500)%500
+			case r.Method == http.MethodPatch:
+				resp.StatusCode = 100 + (patched%500+500)%500
+			case r.Method == http.MethodPut && !strings.Contains(r.URL.Path, "/manifests/"):
+				resp.StatusCode = http.StatusBadRequest
+			}
+			return resp, nil
+		}
+		p := registry.Pusher{Chunk: 4000, Transport: transportFunc(answer), Sessions: t.TempDir(), Patience: registry.Patience{Base: 1, Max: 1}}
+		_, err := push(t, p, path, registry.Request{Names: []string{"127.0.0.1:1/mini:1"}})
+		if err == nil {
+			t.Fatal("a push went well that didn't")
+		}
+	})
+}

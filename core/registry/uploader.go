@@ -18,6 +18,9 @@ import (
 // the others; small blobs go in one request, which all registries know.
 const DefaultChunk = 32 << 20
 
+// maxSteps is how often a blob may break off at most without a try being counted.
+const maxSteps = 1000
+
 // content is a blob to send.
 type content interface {
 	Digest() (v1.Hash, error)
@@ -89,7 +92,8 @@ func (u *uploader) send(ctx context.Context, b content) error {
 	err = u.pace.tries(func() (bool, error) {
 		had := up.had
 		err := up.try(ctx)
-		return up.had > had, err
+		// A registry must not keep a push going by a byte at a time.
+		return up.had-had > size/maxSteps, err
 	})
 	up.session.close(err == nil || errors.Is(err, errDamaged))
 	return err
