@@ -114,7 +114,7 @@ func (r *run) facts(ctx context.Context, s plan.Step) (sbom.Facts, error) {
 	}
 	f.Layer = strings.TrimPrefix(l.Digest, "sha256:")
 	var err error
-	if f.Files, err = sbom.ReadLayer(ctx, filepath.Join(r.Store.Path(root), layerName)); err != nil {
+	if f.Files, f.Packages, err = sbom.ReadLayer(ctx, filepath.Join(r.Store.Path(root), layerName)); err != nil {
 		return f, err
 	}
 	for _, e := range t.Rootfs {

@@ -26,6 +26,8 @@ type element struct {
 	id   string
 	kind elementKind
 	Program
+	// url is its package URL, if that isn't a generic one.
+	url string
 	// sha256 is a hash of its own, and comment a sentence for people.
 	sha256, comment string
 	// of are the ids of the elements that it was a tool for.
@@ -45,6 +47,9 @@ const (
 // purl returns the package URL of an element.
 // Source: package-url/purl-spec, types-doc/generic.
 func (e element) purl() string {
+	if e.url != "" {
+		return e.url
+	}
 	if e.Name == "" || e.Version == "" {
 		return ""
 	}
@@ -122,6 +127,7 @@ func (f Facts) elements() []element {
 		list = append(list, element{id: headersID, kind: headers, Program: Headers(f.Compiler.Headers), comment: "The headers of Linux for programs, which busybox and the C library were compiled with."})
 	}
 	list = append(list, f.applications()...)
+	list = append(list, f.packaged()...)
 	return append(list, f.tools(made)...)
 }
 

@@ -2,6 +2,7 @@ package sbom
 
 import (
 	"archive/tar"
+	"cmp"
 	"context"
 	"crypto/sha1"
 	"crypto/sha256"
@@ -17,23 +18,26 @@ import (
 
 // ReadLayer returns the files of a layer, an uncompressed tar archive, in its
 // order. A hard link is a file too. Memory grows with the number of files, and
-// not with what is in them.
-func ReadLayer(ctx context.Context, layer string) ([]File, error) {
+// not with what is in them. The packages are those that databases of dpkg in it
+// list as installed.
+func ReadLayer(ctx context.Context, layer string) ([]File, []Package, error) {
 	in, err := os.Open(layer)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer in.Close()
 	var files []File
+	var packages []Package
+	distribution := ""
 	seen := map[string]int{}
 	archive := tar.NewReader(in)
 	for {
 		header, err := archive.Next()
 		if errors.Is(err, io.EOF) {
-			return files, nil
+			return files, settle(packages, distribution), nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read layer: %w", err)
+			return nil, nil, fmt.Errorf("read layer: %w", err)
 		}
 		var f File
 		switch header.Typeflag {
@@ -42,15 +46,22 @@ func ReadLayer(ctx context.Context, layer string) ([]File, error) {
 			// buffer.
 			start, err := in.Seek(0, io.SeekCurrent)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
-			if f, err = readFile(ctx, io.NewSectionReader(in, start, header.Size)); err != nil {
-				return nil, fmt.Errorf("read %q: %w", header.Name, err)
+			content := io.NewSectionReader(in, start, header.Size)
+			if f, err = readFile(ctx, content); err != nil {
+				return nil, nil, fmt.Errorf("read %q: %w", header.Name, err)
+			}
+			switch name := strings.TrimPrefix(header.Name, "./"); {
+			case isStatus(name):
+				packages = append(packages, readStatus(io.NewSectionReader(content, 0, header.Size))...)
+			case name == "usr/lib/os-release" || name == "etc/os-release":
+				distribution = cmp.Or(readRelease(io.NewSectionReader(content, 0, header.Size)), distribution)
 			}
 		case tar.TypeLink:
 			i, ok := seen[header.Linkname]
 			if !ok {
-				return nil, fmt.Errorf("read layer: %q is a link to %q, which is not there", header.Name, header.Linkname)
+				return nil, nil, fmt.Errorf("read layer: %q is a link to %q, which is not there", header.Name, header.Linkname)
 			}
 			f = files[i]
 		default:

@@ -36,6 +36,8 @@ type Facts struct {
 	Compiler Compiler
 	// Applications are the programs that the user put into the image.
 	Applications []Application
+	// Packages are those of a distribution that the image lists.
+	Packages []Package
 	// Files are the files of the image, by path.
 	Files []File
 }

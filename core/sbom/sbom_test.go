@@ -66,7 +66,7 @@ func facts(t *testing.T) sbom.Facts {
 	if err := os.WriteFile(path, layer.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	files, err := sbom.ReadLayer(t.Context(), path)
+	files, packages, err := sbom.ReadLayer(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +97,99 @@ func facts(t *testing.T) sbom.Facts {
 		},
 		Applications: []sbom.Application{{Path: "usr/bin/app"}, {Path: "gone"}},
 		Files:        files,
+		Packages:     packages,
 	}
+}
+
+const status = `Package: libc6
+Status: install ok installed
+Architecture: arm64
+Version: 1:2.36-9+deb12u1
+Description: GNU C Library
+ Version: 0 is no field here
+
+Package: gone
+Status: deinstall ok config-files
+Architecture: arm64
+Version: 1
+
+Package: base-files
+Version: 12.4
+`
+
+// TestPackages reads what a distribution's database lists.
+func TestPackages(t *testing.T) {
+	var layer bytes.Buffer
+	w := tar.NewWriter(&layer)
+	for _, f := range [][2]string{
+		{"etc/os-release", "NAME=\"X\"\nID=\"ubuntu\"\n"}, {"var/lib/dpkg/status", status}, {"var/lib/dpkg/status-old", "Package: old\nVersion: 1\n"},
+		{"var/lib/dpkg/status.d/tzdata", "Package: tzdata\nVersion: 2024a\n"}, {"var/lib/dpkg/status.d/tzdata.md5sums", "Package: x\nVersion: 1\n"},
+	} {
+		if err := w.WriteHeader(&tar.Header{Name: f[0], Typeflag: tar.TypeReg, Mode: 0o644, Size: int64(len(f[1]))}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write([]byte(f[1])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "layer.tar")
+	if err := os.WriteFile(path, layer.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	files, packages, err := sbom.ReadLayer(t.Context(), path)
+	want := []sbom.Package{
+		{Name: "base-files", Version: "12.4", Distribution: "ubuntu"},
+		{Name: "libc6", Version: "1:2.36-9+deb12u1", Arch: "arm64", Distribution: "ubuntu"},
+		{Name: "tzdata", Version: "2024a", Distribution: "ubuntu"},
+	}
+	if diff := cmp.Diff(want, packages); diff != "" || err != nil || len(files) != 5 {
+		t.Fatalf("%v, %d files, packages (-want +got):\n%s", err, len(files), diff)
+	}
+	f := facts(t)
+	f.Packages = packages
+	doc, err := spdxjson.Read(bytes.NewReader(write(t, f, "spdx")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(relationships(doc), "mini CONTAINS libc6") || !bytes.Contains(write(t, f, "cyclonedx"), []byte(`"purl": "pkg:deb/ubuntu/libc6@1%3A2.36-9%2Bdeb12u1?arch=arm64"`)) {
+		t.Error("libc6 isn't documented")
+	}
+	result, err := schema(t).Validate(gojsonschema.NewBytesLoader(write(t, f, "cyclonedx")))
+	if err != nil || !result.Valid() {
+		t.Errorf("%v %v", err, result.Errors())
+	}
+}
+
+// FuzzReadLayer feeds databases from who knows where.
+func FuzzReadLayer(f *testing.F) {
+	f.Add([]byte(status))
+	f.Add([]byte("Package: a\nVersion: \xff\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var layer bytes.Buffer
+		w := tar.NewWriter(&layer)
+		if err := w.WriteHeader(&tar.Header{Name: "var/lib/dpkg/status", Typeflag: tar.TypeReg, Mode: 0o644, Size: int64(len(text))}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write(text); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), "layer.tar")
+		if err := os.WriteFile(path, layer.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		files, packages, err := sbom.ReadLayer(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		facts := sbom.Facts{Name: "mini", Arch: "a64", Busybox: sbom.Program{Name: "busybox"}, Files: files, Packages: packages}
+		conforms(t, write(t, facts, "spdx"))
+	})
 }
 
 // write returns a document, which has to be the same each time.
@@ -368,7 +460,7 @@ func TestDamagedLayer(t *testing.T) {
 	if err := os.WriteFile(path, []byte(strings.Repeat("x", 1024)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := sbom.ReadLayer(t.Context(), path); err == nil {
+	if _, _, err := sbom.ReadLayer(t.Context(), path); err == nil {
 		t.Error("no error")
 	}
 }
