@@ -211,3 +211,32 @@ func TestDigestOfFileIsItsHash(t *testing.T) {
 		t.Error("what is not there has a stamp")
 	}
 }
+
+// TestPlaceKeepsHoles copies a file with more hole than content.
+func TestPlaceKeepsHoles(t *testing.T) {
+	src, dst := filepath.Join(t.TempDir(), "disk"), filepath.Join(t.TempDir(), "disk")
+	file, err := os.Create(src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	const length = 64<<20 + 99
+	if err := file.Truncate(length); err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []int64{0, 40<<20 + 1} {
+		if _, err := file.WriteAt([]byte("content"), at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := artifact.Place(t.Context(), src, dst, nil); err != nil {
+		t.Fatal(err)
+	}
+	var st unix.Stat_t
+	if err := unix.Stat(dst, &st); err != nil || st.Size != length || st.Blocks*512 > 1<<20 {
+		t.Errorf("the copy has %d bytes and takes %d: %v", st.Size, st.Blocks*512, err)
+	}
+	if digest(t, src) != digest(t, dst) {
+		t.Error("the copy has another digest")
+	}
+}

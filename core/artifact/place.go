@@ -130,8 +130,40 @@ func copyFile(src, dst string) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(out, in) // a clone where the file system can
-	return errors.Join(err, out.Close())
+	return errors.Join(copyData(out, in), out.Close())
+}
+
+// copyData copies a file's content, and leaves its holes out: the image of a
+// disk may have more of them than there is space.
+func copyData(out, in *os.File) error {
+	info, err := in.Stat()
+	if err != nil {
+		return err
+	}
+	for at := int64(0); at < info.Size(); {
+		start, err := in.Seek(at, unix.SEEK_DATA)
+		if errors.Is(err, unix.ENXIO) {
+			break // nothing but a hole is left
+		}
+		if err != nil {
+			start = at // the file system knows no holes
+		}
+		end, err := in.Seek(start, unix.SEEK_HOLE)
+		if err != nil {
+			end = info.Size()
+		}
+		if _, err := in.Seek(start, io.SeekStart); err != nil {
+			return err
+		}
+		if _, err := out.Seek(start, io.SeekStart); err != nil {
+			return err
+		}
+		if _, err := io.CopyN(out, in, end-start); err != nil { // a clone where the file system can
+			return err
+		}
+		at = end
+	}
+	return out.Truncate(info.Size())
 }
 
 // finish gives path the owner, extended attributes, mode and time of from, of

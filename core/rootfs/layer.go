@@ -1,6 +1,7 @@
 package rootfs
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -26,8 +27,11 @@ func WriteLayer(ctx context.Context, path string, records iter.Seq[Record], epoc
 		}
 	}()
 	hash := sha256.New()
-	count := &counter{w: io.MultiWriter(file, hash)}
-	err = WriteTar(ctx, count, records, epoch)
+	holes := &holeWriter{file: file}
+	err = WriteTar(ctx, io.MultiWriter(holes, hash), records, epoch)
+	if err == nil {
+		err = file.Truncate(holes.at)
+	}
 	if err == nil {
 		err = file.Chmod(0o644)
 	}
@@ -41,17 +45,40 @@ func WriteLayer(ctx context.Context, path string, records iter.Seq[Record], epoc
 	if err != nil {
 		return "", 0, fmt.Errorf("write layer: %w", err)
 	}
-	return fmt.Sprintf("sha256:%x", hash.Sum(nil)), count.n, nil
+	return fmt.Sprintf("sha256:%x", hash.Sum(nil)), holes.at, nil
 }
 
-// counter counts what goes through it.
-type counter struct {
-	w io.Writer
-	n int64
+// holeWriter writes an empty file, and leaves holes for what is zero: those of
+// sparse files take no space in the layer either. The file is cut to the length
+// at in the end.
+type holeWriter struct {
+	file *os.File
+	at   int64
 }
 
-func (c *counter) Write(p []byte) (int, error) {
-	n, err := c.w.Write(p)
-	c.n += int64(n)
-	return n, err
+func (h *holeWriter) Write(p []byte) (int, error) {
+	for done := 0; done < len(p); {
+		// Up to the next hole, and over it.
+		end := done
+		for end < len(p) && !h.isHole(p[end:], end) {
+			end = min(len(p), end+page-int((h.at+int64(end))%page))
+		}
+		if end > done {
+			if n, err := h.file.WriteAt(p[done:end], h.at+int64(done)); err != nil {
+				h.at += int64(done + n)
+				return done + n, err
+			}
+		}
+		for end < len(p) && h.isHole(p[end:], end) {
+			end += page
+		}
+		done = end
+	}
+	h.at += int64(len(p))
+	return len(p), nil
+}
+
+// isHole says that a page of zeros begins at an offset in what is written.
+func (h *holeWriter) isHole(p []byte, offset int) bool {
+	return (h.at+int64(offset))%page == 0 && len(p) >= page && bytes.Equal(p[:page], zeros[:])
 }

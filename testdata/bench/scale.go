@@ -84,6 +84,9 @@ func (s *scale) run(ctx context.Context) error {
 
 // prepare builds busybox once, in a store that all runs begin with.
 func (s *scale) prepare(ctx context.Context) error {
+	if _, err := os.Stat(filepath.Join(s.dir, "busybox")); err == nil {
+		return nil // an earlier run in the folder did so
+	}
 	_, err := s.byMkmini(ctx, "tar", "", "busybox")
 	if err != nil {
 		return err
@@ -94,8 +97,8 @@ func (s *scale) prepare(ctx context.Context) error {
 // compare measures all formats with one tree, and prints a table.
 func (s *scale) compare(ctx context.Context, w io.Writer, title, tree string) error {
 	fmt.Fprintf(w, "\n### %s\n\n", title)
-	fmt.Fprintln(w, "| format | mkmini: all | of it the export | the other | seconds | all/other | export/other | memory: mkmini | the other |")
-	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|")
+	fmt.Fprintln(w, "| format | mkmini: wall | of it rootfs | of it export | cpu | the other | wall | cpu | wall: all/other | export/other | cpu: all/other | memory: mkmini | the other |")
+	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|---|---|---|---|")
 	for _, c := range contests {
 		if s.only != "" && !strings.Contains(" "+s.only+" ", " "+c.format+" ") {
 			continue
@@ -129,16 +132,19 @@ func (s *scale) compare(ctx context.Context, w io.Writer, title, tree string) er
 // row prints a line of a table.
 func (s *scale) row(w io.Writer, format string, own []sample, name string, other []sample) {
 	wall := func(x sample) float64 { return x.wall.Seconds() }
-	export := func(x sample) float64 { return x.steps["export"].Seconds() }
+	cpu := func(x sample) float64 { return x.cpu.Seconds() }
+	step := func(name string) float64 {
+		return middle(own, func(x sample) float64 { return x.steps[name].Seconds() })
+	}
 	memory := func(x sample) float64 { return float64(x.rss) / 1e6 }
-	all, step := middle(own, wall), middle(own, export)
+	fmt.Fprintf(w, "| %s | %.1f | %.1f | %.1f | %.1f | %s ", format, middle(own, wall), step("rootfs"), step("export"), middle(own, cpu), cmp.Or(name, "none"))
 	if len(other) == 0 {
-		fmt.Fprintf(w, "| %s | %.1f | %.1f | %s | | | | %.0f MB | |\n", format, all, step, cmp.Or(name, "none"), middle(own, memory))
+		fmt.Fprintf(w, "| | | | | | %.0f MB | |\n", middle(own, memory))
 		return
 	}
-	their := middle(other, wall)
-	fmt.Fprintf(w, "| %s | %.1f | %.1f | %s | %.1f | %.2f | %.2f | %.0f MB | %.0f MB |\n",
-		format, all, step, name, their, all/their, step/their, middle(own, memory), middle(other, memory))
+	theirs, spent := middle(other, wall), middle(other, cpu)
+	fmt.Fprintf(w, "| %.1f | %.1f | %.2f | %.2f | %.2f | %.0f MB | %.0f MB |\n",
+		theirs, spent, middle(own, wall)/theirs, step("export")/theirs, middle(own, cpu)/spent, middle(own, memory), middle(other, memory))
 }
 
 // byMkmini has mkmini make a format of a tree, from a store that has busybox
