@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/mkmini/mkmini/core/config"
 	"github.com/mkmini/mkmini/core/source"
 	"github.com/mkmini/mkmini/core/toolchain"
 )
@@ -68,6 +69,17 @@ type Manifest struct {
 	Files []File `json:"files"`
 	// Compilers are those in the bundle, sorted by architecture.
 	Compilers []toolchain.Kept `json:"compilers,omitempty"`
+	// Choices are the places that the user chose for compilers in the bundle,
+	// as the configuration names none; sorted by toolchain.
+	Choices []Choice `json:"choices,omitempty"`
+}
+
+// Choice is a place that `mkmini toolchain use` noted.
+type Choice struct {
+	// Toolchain is the name of the plugin.
+	Toolchain string `json:"toolchain"`
+	// Block is the place; a file in it has no folder.
+	Block config.From `json:"block"`
 }
 
 // File is one entry.
@@ -169,6 +181,24 @@ func (m Manifest) check(limits Limits) error {
 		if err := checkCompiler(c, keys); err != nil {
 			return err
 		}
+	}
+	for _, c := range m.Choices {
+		if err := checkChoice(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkChoice refuses a place that no bundle brings a compiler from. Nothing of
+// it reaches a folder of the bundle's choosing.
+func checkChoice(c Choice) error {
+	_, portable := toolchain.Portable(c.Block)
+	if a := c.Block.Archive; a != nil && a.File != "" && a.File != path.Base(a.File) {
+		portable = false
+	}
+	if !portable || !archSyntax.MatchString(c.Toolchain) {
+		return damaged("it has a choice for %q of %q, which nobody makes", c.Toolchain, c.Block.Kind)
 	}
 	return nil
 }

@@ -17,6 +17,8 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/mkmini/mkmini/core/config"
+	"github.com/mkmini/mkmini/core/fault"
 	"github.com/mkmini/mkmini/core/store"
 	"github.com/mkmini/mkmini/core/toolchain"
 	"github.com/mkmini/mkmini/core/toolchain/tree"
@@ -30,6 +32,9 @@ type Contents struct {
 	Sources []string
 	// Compilers are by architecture, those that Packable holds for.
 	Compilers map[string]toolchain.Probed
+	// Choices are places of these compilers, by toolchain, that the user chose
+	// as the configuration names none.
+	Choices map[string]config.From
 	// Plugins are paths of executables.
 	Plugins []string
 	// Lock is the text of the lock.
@@ -109,8 +114,23 @@ func (p *packer) collect(ctx context.Context, c Contents) error {
 			return err
 		}
 	}
+	for _, name := range slices.Sorted(maps.Keys(c.Choices)) {
+		p.manifest.Choices = append(p.manifest.Choices, Choice{Toolchain: name, Block: placeless(c.Choices[name])})
+	}
 	slices.SortFunc(p.manifest.Files, func(a, b File) int { return cmp.Compare(a.Name, b.Name) })
 	return nil
+}
+
+// placeless returns a `from` block without where it was written, and without
+// the folder of a file: it means nothing on another machine.
+func placeless(from config.From) config.From {
+	from.Range = fault.Range{}
+	if from.Archive != nil && from.Archive.File != "" {
+		archive := *from.Archive
+		archive.File = filepath.Base(archive.File)
+		from.Archive = &archive
+	}
+	return from
 }
 
 func (p *packer) file(ctx context.Context, dir, file string) error {

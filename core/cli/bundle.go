@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 
 	"github.com/mkmini/mkmini/core/build"
 	"github.com/mkmini/mkmini/core/bundle"
+	"github.com/mkmini/mkmini/core/config"
 	"github.com/mkmini/mkmini/core/event"
 	"github.com/mkmini/mkmini/core/fault"
 	"github.com/mkmini/mkmini/core/toolchain"
@@ -75,11 +77,12 @@ func (a *app) bundle(ctx context.Context, view *ui.UI, t *tools, s *system, in b
 
 // contents returns what goes into a bundle, and warns of compilers that can't.
 func (a *app) contents(ctx context.Context, view *ui.UI, t *tools, s *system, in build.Inputs) (bundle.Contents, error) {
-	c := bundle.Contents{Host: hostPlatform(), Sources: in.Sources, Compilers: map[string]toolchain.Probed{}}
+	c := bundle.Contents{Host: hostPlatform(), Sources: in.Sources, Compilers: map[string]toolchain.Probed{}, Choices: map[string]config.From{}}
 	for _, arch := range archs(in.Compilers) {
 		p := in.Compilers[arch]
 		if bundle.Packable(t.builder.Store, p) {
 			c.Compilers[arch] = p
+			a.carryChoice(&c, s, arch)
 			continue
 		}
 		view.Event(event.Event{Kind: event.Warning, Step: "bundle", Arch: arch, Diagnostics: warning(&fault.Error{
@@ -107,6 +110,30 @@ func (a *app) contents(ctx context.Context, view *ui.UI, t *tools, s *system, in
 	file.Update(hostPlatform(), archs(in.Compilers), append(entries, pinnedCompilers(in.Compilers)...))
 	c.Lock = file.Bytes()
 	return c, nil
+}
+
+// carryChoice adds the place that the user chose for an architecture's compiler,
+// if the configuration names none.
+func (a *app) carryChoice(c *bundle.Contents, s *system, arch string) {
+	block := c.Compilers[arch].Block
+	for _, target := range s.config.Targets {
+		t := target.Toolchain
+		if target.Arch != arch || len(t.From) > 0 {
+			continue
+		}
+		for _, from := range a.chosen[t.Plugin] {
+			if samePlace(from, block) {
+				c.Choices[t.Plugin] = from
+			}
+		}
+	}
+}
+
+// samePlace says whether two blocks mean the same on any machine.
+func samePlace(one, other config.From) bool {
+	one, _ = toolchain.Portable(one)
+	other, _ = toolchain.Portable(other)
+	return reflect.DeepEqual(one, other)
 }
 
 // leftOut says what to do about a compiler that isn't in a bundle.

@@ -67,12 +67,19 @@ func (a *app) unbundle(ctx context.Context, file string) (err error) {
 		return err
 	}
 	lock, err := a.putLock(view, done.Lock)
+	var notes []string
+	if err == nil {
+		notes, err = a.putChoices(view, done.Manifest.Choices)
+	}
 	if err = errors.Join(err, view.Close()); err != nil {
 		return err
 	}
 	a.installed(done)
 	if lock != "" {
 		fmt.Fprintln(a.Streams.Out, lock, "written")
+	}
+	for _, note := range notes {
+		fmt.Fprintln(a.Streams.Err, note)
 	}
 	return nil
 }
@@ -88,6 +95,30 @@ func (a *app) installed(done bundle.Installed) {
 			a.listed(f, remark)
 		}
 	}
+}
+
+// putChoices notes the places that were chosen where the bundle was packed,
+// unless others are chosen here, and says so.
+func (a *app) putChoices(view *ui.UI, choices []bundle.Choice) (notes []string, err error) {
+	for _, c := range choices {
+		there := a.chosen[c.Toolchain]
+		if len(there) > 0 && samePlace(there[0], c.Block) {
+			continue
+		}
+		if len(there) > 0 {
+			view.Event(event.Event{Kind: event.Warning, Step: "unbundle", Diagnostics: warning(&fault.Error{
+				Summary: "Another compiler is chosen", Detail: fmt.Sprintf("The bundle was packed with a chosen compiler for %s, and here another one is, which stays chosen.", c.Toolchain),
+				Remedy: fmt.Sprintf("Take that choice back with `mkmini toolchain use %s --reset`, and unbundle again.", c.Toolchain),
+			})})
+			continue
+		}
+		path, err := a.choose(c.Toolchain, &c.Block)
+		if err != nil {
+			return notes, err
+		}
+		notes = append(notes, fmt.Sprintf("The bundle's compiler is used where a configuration has no from block for %s; noted in %s.", c.Toolchain, path))
+	}
+	return notes, nil
 }
 
 // putLock puts the lock of a bundle beside the configuration, unless one is
