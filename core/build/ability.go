@@ -16,6 +16,7 @@ import (
 
 // patched is the result of a patch step, beside the tree.
 type patched struct {
+	unpacked
 	Patches []string `json:"patches"`
 }
 
@@ -56,7 +57,11 @@ func (r *run) patch(ctx context.Context, s plan.Step, dir string, report *course
 		}
 		report.progress("patch", i+1, len(result.Files), name)
 	}
-	return patched{Patches: result.Files}, os.RemoveAll(work)
+	if err := os.RemoveAll(work); err != nil {
+		return nil, err
+	}
+	noted, err := digested(dir)
+	return patched{unpacked: noted, Patches: result.Files}, err
 }
 
 // maxPatch is the largest patch in bytes.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -121,6 +122,22 @@ func TestPatches(t *testing.T) {
 	g.must(t)
 	if did := g.did(); !strings.Contains(strings.Join(did, ","), "build a64,export a64,patches for busybox") {
 		t.Errorf("with another attribute it did %q", did)
+	}
+	// A damaged copy is made again, of a source that is there.
+	copies, err := filepath.Glob(filepath.Join(g.dir, "store/steps/patch*/tree/README"))
+	if err != nil || len(copies) == 0 {
+		t.Fatalf("the copies are %q, %v", copies, err)
+	}
+	for _, path := range copies {
+		if err := os.WriteFile(path, []byte("wrong"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	g.did()
+	g.job.Config.Targets[0].Busybox.Set = map[string]string{"A": "y"}
+	g.must(t)
+	if did := g.did(); readme != "patched\n" || !slices.Contains(did, "patches for busybox 1.35.0") {
+		t.Errorf("with a damaged copy it did %q, with %q", did, readme)
 	}
 	// The shared source is what it was.
 	sources, err := filepath.Glob(filepath.Join(g.dir, "store", "steps", "source-*", "tree", "README"))

@@ -67,3 +67,47 @@ func TestDamagedCompiler(t *testing.T) {
 	}
 	expect("a fetch", "right", "bring a64", "fetch busybox 1.35.0", "probe a64")
 }
+
+// TestDamagedSource damages a file of an unpacked source: a build that compiles
+// nothing goes on, any other one unpacks it again, and so does a fetch.
+func TestDamagedSource(t *testing.T) {
+	w := newWorld(t)
+	w.mustBuild()
+	w.did()
+	found, err := filepath.Glob(filepath.Join(w.dir, "store/steps/source-*/tree/README"))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("the source is %q, %v", found, err)
+	}
+	right, err := os.ReadFile(found[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	damage := func() {
+		t.Helper()
+		if err := os.WriteFile(found[0], []byte("wrong"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	expect := func(what, content string, want ...string) {
+		t.Helper()
+		if diff := cmp.Diff(want, w.did()); diff != "" {
+			t.Errorf("%s did (-want +got):\n%s", what, diff)
+		}
+		if data, err := os.ReadFile(found[0]); string(data) != content {
+			t.Errorf("after %s the source is %q, %v", what, data, err)
+		}
+	}
+	damage()
+	w.mustBuild()
+	expect("a build of nothing", "wrong")
+	w.job.Config.Targets[0].Busybox.Set = map[string]string{"A": "y"}
+	w.mustBuild()
+	expect("a build", string(right), "build a64", "export a64", "fetch busybox 1.35.0")
+	if err := os.Remove(found[0]); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.builder.Fetch(t.Context(), w.job); err != nil {
+		t.Fatal(err)
+	}
+	expect("a fetch", string(right), "fetch busybox 1.35.0", "fetch busybox 1.35.0")
+}

@@ -51,6 +51,13 @@ func (b *Builder) Fetch(ctx context.Context, job Job) (Inputs, error) {
 	}
 	r.plan = plan.Make(r.input)
 	in := Inputs{Compilers: maps.Clone(r.compilers)}
+	for _, s := range r.plan.Steps {
+		if s.Kind == plan.Source && r.cached(s) && !r.whole(s) {
+			if err := r.discard(ctx, s); err != nil {
+				return Inputs{}, err
+			}
+		}
+	}
 	var errs []error
 	for _, s := range r.plan.Steps {
 		switch s.Kind {

@@ -113,7 +113,10 @@ func (r *run) source(ctx context.Context, s plan.Step, dir string, c *course) (a
 		return nil, err
 	}
 	c.progress("unpack", 0, 0, s.Source.String())
-	return struct{}{}, source.Unpack(ctx, archive, filepath.Join(dir, treeName), source.Limits{})
+	if err := source.Unpack(ctx, archive, filepath.Join(dir, treeName), source.Limits{}); err != nil {
+		return nil, err
+	}
+	return digested(dir)
 }
 
 // fetch gets the file of a source step, and returns its path in the store. The
