@@ -175,19 +175,28 @@ func TestBad(t *testing.T) {
 		"too large together": {changed(func(f *forged) {
 			f.Files[0].Size, f.Files[1].Size = 1<<19+1, 1<<19
 		}), "it holds more than"},
-		"other order":                  {changed(func(f *forged) { slices.Reverse(f.Files) }), "not in order"},
-		"twice":                        {changed(func(f *forged) { f.Files[1] = f.Files[0] }), "not in order"},
-		"other content":                {changed(func(f *forged) { f.members[0].body = "busyboX" }), "its manifest says"},
-		"other size":                   {changed(func(f *forged) { f.members[0] = file(f.members[0].Name, "busybox2") }), "where its manifest has"},
-		"a link":                       {changed(func(f *forged) { f.members[0] = link(f.members[0].Name, "/etc/passwd", tar.TypeSymlink) }), "where its manifest has"},
-		"another entry":                {changed(func(f *forged) { slices.Reverse(f.members) }), "where its manifest has"},
-		"one less":                     {changed(func(f *forged) { f.members = f.members[:1] }), "it ends before steps/"},
-		"one more":                     {changed(func(f *forged) { f.members = append(f.members, file("more", "")) }), `it has "more", which its manifest doesn't name`},
-		"more after the end":           {func(t *testing.T) string { return compress(t, good(t)+strings.Repeat("x", 2<<20)) }, "it goes on after its end"},
-		"a compiler elsewhere":         {changed(func(f *forged) { f.Compilers[0].Dir = "busybox-1" }), "which it doesn't hold"},
-		"a compiler upwards":           {changed(func(f *forged) { f.Compilers[0].Dir = key + "/../../x" }), "which it doesn't hold"},
-		"a compiler not there":         {changed(func(f *forged) { f.Compilers[0].Dir = key + "/usr" }), "it has no compiler in"},
-		"a compiler of a machine":      {changed(func(f *forged) { f.Compilers[0].Block = config.From{Kind: "path", Dir: "/"} }), "which no configuration means"},
+		"other order":             {changed(func(f *forged) { slices.Reverse(f.Files) }), "not in order"},
+		"twice":                   {changed(func(f *forged) { f.Files[1] = f.Files[0] }), "not in order"},
+		"other content":           {changed(func(f *forged) { f.members[0].body = "busyboX" }), "its manifest says"},
+		"other size":              {changed(func(f *forged) { f.members[0] = file(f.members[0].Name, "busybox2") }), "where its manifest has"},
+		"a link":                  {changed(func(f *forged) { f.members[0] = link(f.members[0].Name, "/etc/passwd", tar.TypeSymlink) }), "where its manifest has"},
+		"another entry":           {changed(func(f *forged) { slices.Reverse(f.members) }), "where its manifest has"},
+		"one less":                {changed(func(f *forged) { f.members = f.members[:1] }), "it ends before steps/"},
+		"one more":                {changed(func(f *forged) { f.members = append(f.members, file("more", "")) }), `it has "more", which its manifest doesn't name`},
+		"more after the end":      {func(t *testing.T) string { return compress(t, good(t)+strings.Repeat("x", 2<<20)) }, "it goes on after its end"},
+		"a compiler elsewhere":    {changed(func(f *forged) { f.Compilers[0].Dir = "busybox-1" }), "which it doesn't hold"},
+		"a compiler upwards":      {changed(func(f *forged) { f.Compilers[0].Dir = key + "/../../x" }), "which it doesn't hold"},
+		"a compiler not there":    {changed(func(f *forged) { f.Compilers[0].Dir = key + "/usr" }), "it has no compiler in"},
+		"a compiler of a machine": {changed(func(f *forged) { f.Compilers[0].Block = config.From{Kind: "path", Dir: "/"} }), "which no configuration means"},
+		"a folder is chosen": {changed(func(f *forged) {
+			f.Choices = []bundle.Choice{{Toolchain: "a", Block: config.From{Kind: "path", Dir: "/"}}}
+		}), "which nobody makes"},
+		"a file elsewhere is chosen": {changed(func(f *forged) {
+			f.Choices = []bundle.Choice{{Toolchain: "a", Block: config.From{Kind: "archive", Archive: &config.Archive{File: "../c", SHA256: sum("")}}}}
+		}), "which nobody makes"},
+		"a choice for ../x": {changed(func(f *forged) {
+			f.Choices = []bundle.Choice{{Toolchain: "../x", Block: config.From{Kind: "deb", Deb: &config.Deb{}}}}
+		}), "which nobody makes"},
 		"a compiler for ../x":          {changed(func(f *forged) { f.Compilers[0].Arch = "../x" }), "which no configuration means"},
 		"tree with an upward name":     {inner(file("../../evil", "x")), "outside of the folder"},
 		"tree with an absolute name":   {inner(file("/tmp/evil", "x")), "outside of the folder"},

@@ -45,7 +45,7 @@ type arch struct {
 	Bits        int      `json:"bits"`
 	BigEndian   bool     `json:"big_endian"`
 	// Compilers are on this machine, and Sources where one can come from
-	// else: kinds of `from` blocks.
+	// else: kinds of `from` blocks, "source" if it is built with musl.
 	Compilers []string `json:"compilers"`
 	Sources   []string `json:"sources"`
 	Packages  []string `json:"packages"`
@@ -81,18 +81,20 @@ func (a *app) archs(ctx context.Context) (err error) {
 		case compiler != "":
 		case len(one.Chosen) > 0:
 			compiler = "from " + strings.Join(one.Chosen, ", ")
+		case len(one.Sources) > 0 && one.Sources[0] == "deb":
+			compiler = "from deb: " + strings.Join(one.Packages, " ")
 		case len(one.Sources) > 0:
-			compiler = "from " + strings.Join(one.Sources, ", ") + ": " + strings.Join(one.Packages, " ")
+			compiler = "from " + one.Sources[0]
 		}
 		if len(one.Chosen) > 0 {
 			compiler = cmp.Or(compiler, "none") + ", chosen"
 		}
 		rows = append(rows, []string{
-			one.Toolchain, one.Triplets[0], one.Platform, fmt.Sprintf("0x%x", one.Machine), compiler, one.Emulator,
+			one.Toolchain, strings.Join(one.Triplets, " "), one.Platform, fmt.Sprintf("0x%x", one.Machine), compiler, one.Emulator,
 		})
 	}
 	return ui.WriteTable(a.Streams.Out, ui.Detect(a.Streams.Out, os.Getenv),
-		[]string{"toolchain", "triplet", "platform", ">e_machine", "compiler", "runs"}, rows)
+		[]string{"toolchain", "triplets", "platform", ">e_machine", "compiler", "runs"}, rows)
 }
 
 // arch tells what this machine has for a toolchain. offered are the packages
@@ -118,6 +120,10 @@ func (w *workshop) arch(p *pluginhost.Found, offered map[string]bool) arch {
 		if kind != "deb" || !slices.ContainsFunc(info.Packages, func(name string) bool { return !known(name) }) {
 			one.Sources = append(one.Sources, kind)
 		}
+	}
+	// That is compiled by the machine's own compiler.
+	if _, err := exec.LookPath("g++"); err == nil && info.Musl != "" {
+		one.Sources = append(one.Sources, "source")
 	}
 	if slices.Contains(info.HostMachines, w.manager.Host.Machine) {
 		one.Emulator = "native"

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/mkmini/mkmini/plugins/sdk"
+	"github.com/mkmini/mkmini/plugins/sdk/distro"
 )
 
 // docker says whether images can be loaded and run here.
@@ -22,7 +23,7 @@ func (m Machine) docker(ctx context.Context) []sdk.Fact {
 		if podman := look("podman"); podman != "" {
 			return ok("docker", "none, but "+podman)
 		}
-		return warn("docker", "there is no docker client", "Install one to run the images here: `apt-get install docker.io`.")
+		return warn("docker", "there is no docker client", distro.Here().Install("one to run the images here", "docker.io"))
 	}
 	return append(ok("docker", client), m.engine(ctx)...)
 }

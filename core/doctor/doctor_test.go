@@ -92,7 +92,7 @@ func TestBareMachine(t *testing.T) {
 	m := Machine{Getenv: env()}
 	facts := m.programs(t.Context())
 	expect(t, facts, "make", sdk.OK, "/make", "")
-	expect(t, facts, "gcc", sdk.Fail, "not on PATH", "apt-get install gcc libc6-dev")
+	expect(t, facts, "gcc", sdk.Fail, "not on PATH", "gcc, libc6-dev")
 	expect(t, m.hostCompiler(t.Context()), "host_compiler", sdk.Fail, "no gcc", "cross compiler alone")
 	expect(t, m.apt(t.Context()), "apt", sdk.Warn, "no apt-get", "`from` block")
 	expect(t, m.docker(t.Context()), "docker", sdk.Warn, "no docker client", "docker.io")
@@ -147,7 +147,7 @@ func TestEmulators(t *testing.T) {
 		}
 	}
 	here, arm, risc, vendors := info("x86_64", "qemu-x86_64", "p"), info("arm", "qemu-arm", "p"), info("riscv64", "qemu-riscv64", "p"), info("sw64", "qemu-sw64")
-	onPath(t, "qemu-arm", "qemu-system-riscv64")
+	onPath(t, "qemu-arm", "qemu-system-riscv64", "apt-get")
 	m := Machine{Uname: "x86_64", Toolchains: []sdk.ToolchainInfo{here, arm, vendors}}
 	expect(t, m.emulators(t.Context()), "emulators", sdk.OK, "x86_64 arm; that for sw64 is the vendor's", "")
 	m.Toolchains = append(m.Toolchains, risc)

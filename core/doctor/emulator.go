@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/mkmini/mkmini/plugins/sdk"
+	"github.com/mkmini/mkmini/plugins/sdk/distro"
 )
 
 // emulators says for which architectures programs can be tried out.
@@ -71,7 +72,7 @@ func (c *coverage) fact(name, purpose string) []sdk.Fact {
 	if len(c.missing) > 0 {
 		slices.Sort(c.packages)
 		return warn(name, fmt.Sprintf("%s; none for %s", value, strings.Join(c.missing, " ")),
-			fmt.Sprintf("Nothing here %s for those: `apt-get install %s`.", purpose, strings.Join(slices.Compact(c.packages), " ")))
+			fmt.Sprintf("Nothing here %s for those. %s", purpose, distro.Here().Install("emulators", slices.Compact(c.packages)...)))
 	}
 	if len(c.vendors) > 0 {
 		value += "; that for " + strings.Join(c.vendors, " ") + " is the vendor's"

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/mkmini/mkmini/plugins/sdk"
+	"github.com/mkmini/mkmini/plugins/sdk/distro"
 )
 
 // programs are what busybox's makefiles call, and the Debian packages that
@@ -33,7 +34,7 @@ func (m Machine) programs(context.Context) []sdk.Fact {
 	for _, p := range programs {
 		path := look(p.name)
 		if path == "" {
-			facts = append(facts, fail(p.name, "not on PATH", fmt.Sprintf("Install it with `apt-get install %s`; other systems have it under another name.", p.packages))...)
+			facts = append(facts, fail(p.name, "not on PATH", distro.Here().Install("it", strings.Fields(p.packages)...))...)
 			continue
 		}
 		facts = append(facts, ok(p.name, path)...)
@@ -51,7 +52,7 @@ func (m Machine) hostCompiler(ctx context.Context) []sdk.Fact {
 	const name = "host_compiler"
 	gcc := look("gcc")
 	if gcc == "" {
-		return fail(name, "there is no gcc", "Install it with `apt-get install gcc libc6-dev`; a cross compiler alone is not enough, as busybox compiles helpers.")
+		return fail(name, "there is no gcc", distro.Here().Install("it", "gcc", "libc6-dev")+" A cross compiler alone is not enough, as busybox compiles helpers.")
 	}
 	dir, err := os.MkdirTemp("", "mkmini-doctor-")
 	if err != nil {
@@ -63,7 +64,7 @@ func (m Machine) hostCompiler(ctx context.Context) []sdk.Fact {
 		return fail(name, "not tried: "+err.Error(), "Free some space in the folder for temporary files, or name another in TMPDIR.")
 	}
 	if _, err := output(ctx, gcc, "-o", program, source); err != nil {
-		return fail(name, "gcc makes no program: "+err.Error(), "Install its C library and linker with `apt-get install gcc libc6-dev`.")
+		return fail(name, "gcc makes no program: "+err.Error(), distro.Here().Install("its C library and linker", "gcc", "libc6-dev"))
 	}
 	// Not in a temporary folder that is mounted noexec, which is no fault of
 	// the compiler: busybox's helpers are made in the store.

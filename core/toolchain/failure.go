@@ -4,13 +4,13 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"os/exec"
 	"slices"
 	"strings"
 
 	"github.com/mkmini/mkmini/core/config"
 	"github.com/mkmini/mkmini/core/fault"
 	"github.com/mkmini/mkmini/plugins/sdk"
+	"github.com/mkmini/mkmini/plugins/sdk/distro"
 )
 
 // refusal is a compiler that failed its probe.
@@ -103,14 +103,10 @@ func capital(clause string) string {
 
 func remedy(req Request) string {
 	point := fmt.Sprintf(`point to a compiler's folder with from "path" { dir = "/path/to/compiler" } in toolchain %q`, req.Toolchain.Plugin)
-	packages := strings.Join(req.Info.Packages, " ")
-	if packages == "" {
+	if len(req.Info.Packages) == 0 {
 		return "No Debian package holds this compiler: get it from the vendor of the processor, then " + point + "."
 	}
-	if _, err := exec.LookPath("apt-get"); err != nil {
-		return fmt.Sprintf("Install one, which is %s in Debian and has other names elsewhere, or %s.", packages, point)
-	}
-	return fmt.Sprintf("Install it with `apt-get install %s`, or %s.", packages, point)
+	return distro.Here().Install("one", req.Info.Packages...) + " Or " + point + "."
 }
 
 // problems are why the compiler was refused, without warnings. There is

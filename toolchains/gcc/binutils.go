@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/mkmini/mkmini/plugins/sdk"
+	"github.com/mkmini/mkmini/plugins/sdk/distro"
 )
 
 // targetTools are the programs that kbuild calls by the compiler's prefix.
@@ -73,7 +74,7 @@ func (p *probe) hostTools(ctx context.Context) finding {
 		return fail("host_tools", "without "+strings.Join(missing, " "), sdk.Diagnostic{
 			Summary: "Programs that build busybox are missing",
 			Detail:  fmt.Sprintf("PATH has no %s.", strings.Join(missing, ", no ")),
-			Remedy:  fmt.Sprintf("Install them with `apt-get install %s`; gcc must be one for this machine itself, as busybox compiles helpers.", strings.Join(packages, " ")),
+			Remedy:  distro.Here().Install("them", strings.Fields(strings.Join(packages, " "))...) + " The plain gcc must be one for this machine itself, as busybox compiles helpers.",
 		})
 	}
 	source := filepath.Join(p.dir, "host.c")
@@ -84,7 +85,7 @@ func (p *probe) hostTools(ctx context.Context) finding {
 		return fail("host_tools", "gcc fails", sdk.Diagnostic{
 			Summary: "Compiler of this machine does not work",
 			Detail:  "The plain gcc, which compiles busybox's own helpers, fails to make a small program.",
-			Remedy:  "Install its C library with `apt-get install gcc libc6-dev`.",
+			Remedy:  distro.Here().Install("its C library", "gcc", "libc6-dev"),
 			Excerpt: excerpt(err),
 		})
 	}

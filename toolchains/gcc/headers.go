@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/mkmini/mkmini/plugins/sdk"
+	"github.com/mkmini/mkmini/plugins/sdk/distro"
 )
 
 // headers is what a preprocessor left of a source: the macros that hold at
@@ -210,7 +211,7 @@ func (p *probe) install(debian, what string) string {
 	if len(p.info.Packages) == 0 {
 		return fmt.Sprintf("Install %s into the sysroot of the compiler, or use a complete compiler.", what)
 	}
-	return fmt.Sprintf("Install %s with `apt-get install %s`; other systems have it under another name.", what, debian)
+	return distro.Here().Install(what, strings.Fields(debian)...)
 }
 
 // excerpt returns a failed command and what it said.

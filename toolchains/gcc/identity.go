@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/mkmini/mkmini/plugins/sdk"
+	"github.com/mkmini/mkmini/plugins/sdk/distro"
 	"github.com/mkmini/mkmini/toolchains/gcc/elfhead"
 )
 
@@ -65,12 +66,8 @@ func (p *probe) target(machine string) finding {
 
 // anotherCompiler is the remedy for a compiler that can't be mended.
 func (p *probe) anotherCompiler() string {
-	packages := strings.Join(p.info.Packages, " ")
-	if _, err := exec.LookPath("apt-get"); err == nil && packages != "" {
-		return fmt.Sprintf("Install one with `apt-get install %s`, or point a `from \"path\"` block to the folder of one.", packages)
-	}
-	if packages != "" {
-		return fmt.Sprintf("Install one, which is %s in Debian and has other names elsewhere, or point a `from \"path\"` block to the folder of one.", packages)
+	if len(p.info.Packages) > 0 {
+		return distro.Here().Install("one", p.info.Packages...) + " Or point a `from \"path\"` block to the folder of one."
 	}
 	return fmt.Sprintf("Point a `from \"path\"` block to the folder of the vendor's compiler for %s.", p.info.Arch)
 }

@@ -143,6 +143,9 @@ func TestProbeNamesWhatTheMachineLacks(t *testing.T) {
 			}
 		}
 	}
+	if err := os.WriteFile(filepath.Join(dir, "apt-get"), []byte("#!/bin/sh\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	t.Setenv("PATH", dir)
 	_, err := New(info).Probe(t.Context(), sdk.ProbeRequest{CC: cc, Prefix: strings.TrimSuffix(cc, "gcc"), WorkDir: t.TempDir()})
 	problem := onlyProblem(t, err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mkmini/mkmini/core/fault"
 	"github.com/mkmini/mkmini/plugins/sdk"
+	"github.com/mkmini/mkmini/plugins/sdk/distro"
 )
 
 // Host is what a build finds on the machine.
@@ -36,11 +37,10 @@ func (m *missing) err() error {
 	if len(m.what) == 0 {
 		return nil
 	}
-	install := strings.Join(m.packages, " ")
 	return &fault.Error{
 		Summary: "Tools to build a compiler are missing",
-		Detail:  fmt.Sprintf("To build a compiler, this machine lacks %s: the Debian packages are %s.", strings.Join(m.what, ", "), install),
-		Remedy:  fmt.Sprintf("Install them with `apt-get install %s`, and run again.", install),
+		Detail:  fmt.Sprintf("To build a compiler, this machine lacks %s: the Debian packages are %s.", strings.Join(m.what, ", "), strings.Join(m.packages, " ")),
+		Remedy:  distro.Here().Install("them", m.packages...) + " Then run again.",
 	}
 }
 
