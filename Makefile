@@ -14,7 +14,7 @@ export MKMINI_TEST_BUSYBOX ?= $(CACHE)/busybox-1.35.0.tar.bz2
 export MKMINI_TEST_MUSL    ?= $(CACHE)/musl-1.2.3.tar.gz
 export MKMINI_TEST_SKIPS   := $(CACHE)/skipped
 
-.PHONY: build test test-slow demo lint generated bench bench-scale fuzz clean help
+.PHONY: build test test-slow demo lint generated bench bench-scale bench-scratch fuzz clean help
 
 build: ## compile bin/mkmini, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/mkmini .
@@ -64,8 +64,11 @@ bench-scale: build ## compare with tar, mksquashfs, mke2fs, docker and others: E
 	.ci/setup test
 	$(GO) run ./testdata/bench -scale -mkmini bin/mkmini -runs $(RUNS) -entries $(ENTRIES) -bytes $(BYTES)
 
+bench-scratch: build ## compare the way from a bare Debian by hand and by mkmini; needs root
+	nice -n -15 testdata/bench/scratch.sh bin/mkmini $(RUNS)
+
 clean: ## remove what make made, but neither the store nor what was fetched
 	rm -rf bin out '$(CACHE)/staticcheck'
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
