@@ -118,7 +118,7 @@ func TestDocumentedConfigurations(t *testing.T) {
 }
 
 // unreadable is how mkmini says that a file or folder isn't there.
-var unreadable = regexp.MustCompile(`(The folder )?"([^"\n]+)"\s+can't\s+be\s+read`)
+var unreadable = regexp.MustCompile(`(The folder )?"([^"\n]+)"\s+can't\s+be\s+read|(Neither\s+a\s+folder)\s+nor\s+an\s+archive\s+is\s+at\s+"([^"\n]+)"`)
 
 // validate validates a configuration. The files that it names are made, as it
 // asks for them.
@@ -131,11 +131,15 @@ func validate(t *testing.T, config string) result {
 	for {
 		r := command{args: []string{"validate", "-c", "x.hcl"}, dir: dir}.run(t)
 		missing := unreadable.FindStringSubmatch(r.stderr)
-		if r.code == 0 || missing == nil || filepath.IsAbs(missing[2]) {
+		if r.code == 0 || missing == nil {
 			return r
 		}
-		path := filepath.Join(dir, missing[2])
-		if missing[1] != "" {
+		folder, name := missing[1]+missing[3] != "", missing[2]+missing[4]
+		if filepath.IsAbs(name) {
+			return r
+		}
+		path := filepath.Join(dir, name)
+		if folder {
 			path = filepath.Join(path, "file")
 		}
 		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
