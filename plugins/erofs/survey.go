@@ -71,7 +71,7 @@ func (p *Plan) add(e layer.Entry) error {
 		p.links[e.Target] = l
 		parent.add(base, layer.File, l.slot)
 	default:
-		xattrs, err := encodeXattrs(attributes(e))
+		xattrs, err := encodeXattrs(e.Xattrs)
 		if err != nil {
 			return err
 		}
@@ -95,7 +95,7 @@ func (p *Plan) addFolder(e layer.Entry, parent *folder) {
 func (p *Plan) settle() error {
 	at := int64(rootAt)
 	for _, f := range p.list {
-		xattrs, err := encodeXattrs(attributes(f.entry))
+		xattrs, err := encodeXattrs(f.entry.Xattrs)
 		if err != nil {
 			return fmt.Errorf("%.300q: %w", f.entry.Name, err)
 		}

@@ -70,7 +70,7 @@ func (w *writer) add(e layer.Entry, content io.Reader) error {
 	if e.Type == layer.Directory || e.Type == layer.Hardlink {
 		return nil
 	}
-	xattrs, err := encodeXattrs(attributes(e))
+	xattrs, err := encodeXattrs(e.Xattrs)
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (w *writer) write(e layer.Entry, s spot, content io.Reader, size int64, lin
 	if err := w.skip(s.at); err != nil {
 		return err
 	}
-	xattrs, err := encodeXattrs(attributes(e))
+	xattrs, err := encodeXattrs(e.Xattrs)
 	if err != nil {
 		return err
 	}

@@ -3,9 +3,7 @@ package erofs
 import (
 	"encoding/binary"
 	"fmt"
-	"maps"
 	"math"
-	"slices"
 	"strings"
 
 	"github.com/mkmini/mkmini/plugins/layer"
@@ -15,11 +13,7 @@ import (
 var prefixes = []struct {
 	text  string
 	index byte
-	whole bool // the prefix is the whole name
-}{
-	{"user.", 1, false}, {"system.posix_acl_access", 2, true}, {"system.posix_acl_default", 3, true},
-	{"trusted.", 4, false}, {"security.", 6, false},
-}
+}{{"user.", 1}, {"trusted.", 4}, {"security.", 6}}
 
 const (
 	xattrHeadSize  = 12
@@ -27,23 +21,22 @@ const (
 )
 
 // encodeXattrs returns extended attributes as they stand behind an inode.
-func encodeXattrs(all map[string]string) ([]byte, error) {
+func encodeXattrs(all []layer.Xattr) ([]byte, error) {
 	if len(all) == 0 {
 		return nil, nil
 	}
 	b := make([]byte, xattrHeadSize)
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		index, rest, err := splitXattr(name)
+	for _, x := range all {
+		index, rest, err := splitXattr(x.Name)
 		if err != nil {
 			return nil, err
 		}
-		value := all[name]
-		if len(rest) > math.MaxUint8 || len(value) > math.MaxUint16 {
-			return nil, fmt.Errorf("erofs can't hold an extended attribute with a name of %d and a value of %d bytes", len(name), len(value))
+		if len(rest) > math.MaxUint8 || len(x.Value) > math.MaxUint16 {
+			return nil, fmt.Errorf("erofs can't hold an extended attribute with a name of %d and a value of %d bytes", len(x.Name), len(x.Value))
 		}
 		b = append(b, byte(len(rest)), index)
-		b = binary.LittleEndian.AppendUint16(b, uint16(len(value)))
-		b = append(append(b, rest...), value...)
+		b = binary.LittleEndian.AppendUint16(b, uint16(len(x.Value)))
+		b = append(append(b, rest...), x.Value...)
 		b = append(b, make([]byte, align(int64(len(b)), xattrEntrySize)-int64(len(b)))...)
 	}
 	if (len(b)-xattrHeadSize)/xattrEntrySize+1 > math.MaxUint16 {
@@ -55,12 +48,11 @@ func encodeXattrs(all map[string]string) ([]byte, error) {
 // splitXattr returns the number of a name's prefix, and the rest.
 func splitXattr(name string) (index byte, rest string, err error) {
 	for _, p := range prefixes {
-		rest, ok := strings.CutPrefix(name, p.text)
-		if ok && p.whole == (rest == "") {
+		if rest, ok := strings.CutPrefix(name, p.text); ok && rest != "" {
 			return p.index, rest, nil
 		}
 	}
-	return 0, "", fmt.Errorf("erofs can't hold the extended attribute %q, only those of user, trusted and security, and ACLs", name)
+	return 0, "", fmt.Errorf("erofs can't hold the extended attribute %q, only those of user, trusted and security", name)
 }
 
 // xattrCount is what an inode says of the length of its attributes.
@@ -70,6 +62,3 @@ func xattrCount(xattrs []byte) uint16 {
 	}
 	return uint16((len(xattrs)-xattrHeadSize)/xattrEntrySize + 1)
 }
-
-// attributes returns the extended attributes of an entry.
-func attributes(e layer.Entry) map[string]string { return nil }

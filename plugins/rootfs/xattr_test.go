@@ -118,7 +118,7 @@ func TestXattrsAreRead(t *testing.T) {
 			sameXattrs(t, dir)
 		})
 	}
-	for _, format := range []string{"squashfs", "ext4"} {
+	for _, format := range []string{"squashfs", "erofs", "ext4"} {
 		t.Run("kernel "+format, func(t *testing.T) {
 			if os.Geteuid() != 0 {
 				t.Skip("needs root to mount")
@@ -159,7 +159,7 @@ func TestXattrsLeftOut(t *testing.T) {
 			t.Errorf("%s: warnings are %v", format, result.Warnings)
 		}
 	}
-	for format, want := range map[string]string{"ext4": "ext4 can't hold", "squashfs": "squashfs can't hold"} {
+	for format, want := range map[string]string{"ext4": "ext4 can't hold", "squashfs": "squashfs can't hold", "erofs": "erofs can't hold"} {
 		header := tar.Header{Name: "f", Typeflag: tar.TypeReg, PAXRecords: map[string]string{"SCHILY.xattr.system.posix_acl_access": "x"}}
 		img := layertest.Image(t, "x86_64", sdk.Platform{}, []tar.Header{header})
 		req := layertest.Request(t, []sdk.Image{img}, map[string]any{"format": format})
