@@ -1,53 +1,41 @@
 package inspect
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
-	"os"
-	"os/exec"
-	"strings"
-	"syscall"
+
+	"github.com/mkmini/mkmini/core/inspect/squashfs"
 )
 
-// squashfs adds the entries of a squashfs file system, which a tool turns into
-// a tar archive.
+// squashfs adds the entries of a squashfs file system.
 func (s *scanner) squashfs(v volume, t *tree) error {
-	path, err := exec.LookPath("sqfs2tar")
-	if err != nil {
-		return errors.New("it is a squashfs file system, and sqfs2tar, which reads it, is not in PATH: install the Debian package squashfs-tools-ng")
-	}
-	file, ok := v.ReaderAt.(*os.File)
-	if !ok {
-		// It lies within something else.
-		if file, err = temporary(); err != nil {
-			return err
-		}
-		defer file.Close()
-		if _, err := io.Copy(file, &stoppable{io.NewSectionReader(v, 0, v.size), s.done}); err != nil {
-			return err
-		}
-	}
-	cmd := exec.Command(path, "--no-skip", "--root-becomes", ".", "/proc/self/fd/3")
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C"}
-	cmd.ExtraFiles = []*os.File{file}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	var said bytes.Buffer
-	cmd.Stderr = &said
-	out, err := cmd.StdoutPipe()
+	fs, err := squashfs.New(v, v.size)
 	if err != nil {
 		return err
 	}
-	if err := cmd.Start(); err != nil {
-		return err
+	files := map[uint32]*Entry{}
+	return fs.Walk(func(name string, n *squashfs.Inode) error {
+		if err := s.squashfsEntry(name, n, t, files); err != nil {
+			return fmt.Errorf("entry %s: %w", quoted(name), err)
+		}
+		return s.done()
+	})
+}
+
+func (s *scanner) squashfsEntry(name string, n *squashfs.Inode, t *tree, files map[uint32]*Entry) error {
+	if first := files[n.Number]; first != nil {
+		return t.put(name, first)
 	}
-	err = s.tar(&capped{&stoppable{out, s.done}, s}, t, false)
-	if err != nil {
-		_ = cmd.Process.Kill()
+	e := &Entry{
+		Type: fileTypes[n.Mode&0o170000], Mode: n.Mode & 0o7777, UID: int(n.UID), GID: int(n.GID), ModTime: n.ModTime,
+		Target: n.Target, Major: n.Major, Minor: n.Minor, Xattrs: n.Xattrs,
 	}
-	if end := cmd.Wait(); said.Len() > 0 || err == nil && end != nil {
-		return fmt.Errorf("sqfs2tar can't read it: %s", strings.Join(strings.Fields(said.String()), " "))
+	if e.Type == File {
+		if err := s.content(&capped{n.Content(), s}, e); err != nil {
+			return err
+		}
 	}
-	return err
+	if e.Type != Folder && n.Links > 1 {
+		files[n.Number] = e
+	}
+	return t.put(name, e)
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // packages has the Debian package of each tool.
-var packages = map[string]string{"tar": "tar", "cpio": "cpio", "skopeo": "skopeo", "umoci": "umoci", "zstd": "zstd", "xz": "xz-utils", "sh": "dash", "zip": "zip", "mkfs.erofs": "erofs-utils"}
+var packages = map[string]string{"tar": "tar", "cpio": "cpio", "skopeo": "skopeo", "umoci": "umoci", "zstd": "zstd", "xz": "xz-utils", "sh": "dash", "zip": "zip", "mkfs.erofs": "erofs-utils", "mksquashfs": "squashfs-tools"}
 
 // tool runs a program and returns what it writes.
 func tool(t testing.TB, name string, args ...string) string {
