@@ -129,7 +129,24 @@ func toolMissing(e config.Export, t sdk.Tool) error {
 		f.Range = &at
 	}
 	if len(t.Programs) > 0 && t.Programs[0].Package != "" {
-		f.Remedy = fmt.Sprintf("Install the Debian package %s (`apt install %[1]s`), or choose another %s.", t.Programs[0].Package, t.Attribute)
+		f.Remedy = install(t.Programs[0].Package) + "."
+		if t.Attribute != "" {
+			f.Remedy = install(t.Programs[0].Package) + ", or choose another " + t.Attribute + "."
+		}
 	}
 	return f
+}
+
+// install says how a Debian package is installed, here or where it may have
+// another name.
+func install(debianPackage string) string {
+	if _, err := exec.LookPath("apt"); err == nil {
+		return fmt.Sprintf("Install the Debian package %s (`apt install %[1]s`)", debianPackage)
+	}
+	for _, manager := range []string{"dnf", "zypper", "apk", "pacman"} {
+		if _, err := exec.LookPath(manager); err == nil {
+			return fmt.Sprintf("Install with %s the package that Debian calls %s", manager, debianPackage)
+		}
+	}
+	return "Install the package that Debian calls " + debianPackage
 }

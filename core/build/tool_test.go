@@ -2,12 +2,14 @@ package build
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/mkmini/mkmini/core/config"
+	"github.com/mkmini/mkmini/core/fault"
 	"github.com/mkmini/mkmini/core/plan"
 	"github.com/mkmini/mkmini/core/testenv"
 	"github.com/mkmini/mkmini/plugins/sdk"
@@ -43,6 +45,27 @@ func TestTools(t *testing.T) {
 	part, err := look()
 	if err == nil || !strings.Contains(err.Error(), "Tool missing") || part != (plan.Part{Name: "the tool best or good", Value: absent}) {
 		t.Error(part, err)
+	}
+	remedy := func() string {
+		t.Helper()
+		_, err := look()
+		f, ok := errors.AsType[*fault.Error](err)
+		if !ok {
+			t.Fatal(err)
+		}
+		return f.Remedy
+	}
+	for _, manager := range []struct{ name, want string }{
+		{"", "Install the package that Debian calls best-tools, or choose another format."},
+		{"apk", "Install with apk the package that Debian calls best-tools, or choose another format."},
+		{"apt", "Install the Debian package best-tools (`apt install best-tools`), or choose another format."},
+	} {
+		if manager.name != "" {
+			put(manager.name, "#!/bin/sh\n")
+		}
+		if got := remedy(); got != manager.want {
+			t.Errorf("with %s: %s", manager.name, got)
+		}
 	}
 	put("good", "#!/bin/sh\n")
 	first, err := look()

@@ -92,6 +92,27 @@ func (p *writer) exporter(m sdk.Manifest, e *sdk.ExporterInfo) {
 		p.line("It is called once for each architecture: `arch` is in scope.")
 	}
 	p.attributes(e.Attributes)
+	for _, t := range e.Tools {
+		p.line("")
+		p.line("%s", tool(t))
+	}
+}
+
+// tool says which programs an exporter runs, and when.
+func tool(t sdk.Tool) string {
+	var programs []string
+	for _, program := range t.Programs {
+		text := "`" + cell(program.Name) + "`"
+		if program.Package != "" {
+			text += " (Debian package `" + cell(program.Package) + "`)"
+		}
+		programs = append(programs, text)
+	}
+	text := "It runs " + strings.Join(programs, " or ")
+	if t.Attribute != "" {
+		text += " if `" + cell(t.Attribute) + "` is `" + cell(strings.Join(t.Values, "`, `")) + "`"
+	}
+	return text + "."
 }
 
 // row adds a row about an architecture, unless there is nothing to say.

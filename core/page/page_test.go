@@ -34,7 +34,10 @@ var everything = sdk.Manifest{
 			{Name: "limits", Type: "map(list(number))", Default: []byte(`{"a": [1]}`), Doc: "Limits!"},
 		},
 	},
-	Exporter: &sdk.ExporterInfo{Description: "nothing.", MultiArch: true},
+	Exporter: &sdk.ExporterInfo{Description: "nothing.", MultiArch: true, Tools: []sdk.Tool{
+		{Attribute: "format", Values: []string{"x", "y"}, Programs: []sdk.Program{{Name: "mkx", Package: "x-tools"}, {Name: "oldmkx"}}},
+		{Programs: []sdk.Program{{Name: "sum"}}},
+	}},
 }
 
 func TestWrite(t *testing.T) {
