@@ -112,7 +112,7 @@ func TestBootDisk(t *testing.T) {
 				{"sleep 2; ps | grep -c '[b]in/sh'", "1\n"}, // init starts no second one
 				{"awk '$2 == \"/\" { print $3 }' /proc/mounts | tail -n 1", "ext4\n"},
 				{"stat -c '%a %u %g %s' '/srv/odd \"name\"'", "4751 70000 3000000 1\n"},
-				{"test /srv/one -ef /srv/two; echo $?; ls -l /srv/disk | tr -s ' ' | cut -d ' ' -f 1,5,6", "0\nbrw-r--r-- 300, 70000\n"},
+				{"test /srv/one -ef /srv/two; echo $?; ls -l /srv/disk | tr -s ' ' | cut -d ' ' -f 1,5,6", "0\nbrw------- 300, 70000\n"},
 				{"grep -c " + test.device + " /proc/partitions", "1\n"},
 			} {
 				if got, _ := console.Run(ask.command); got != ask.want {

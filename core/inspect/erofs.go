@@ -45,6 +45,9 @@ func (s *scanner) erofsEntry(image fs.FS, name string, info fs.FileInfo, t *tree
 		return errors.New("the reader says nothing of it")
 	}
 	if first := files[st.Ino]; first != nil {
+		if first.Type == Folder {
+			return errors.New("a folder has two names")
+		}
 		return t.put(name, first)
 	}
 	e := &Entry{
@@ -76,7 +79,7 @@ func (s *scanner) erofsEntry(image fs.FS, name string, info fs.FileInfo, t *tree
 			return err
 		}
 	}
-	if e.Type != Folder && st.Nlink > 1 {
+	if e.Type == Folder || st.Nlink > 1 {
 		files[st.Ino] = e
 	}
 	return t.put(name, e)
