@@ -65,7 +65,7 @@ func (f *Folders) hashEntry(ctx context.Context, h hash.Hash, entry *config.Entr
 	case config.Overlay:
 		return f.hashOverlay(ctx, h, entry)
 	case config.Host:
-		return hashHost(ctx, h, entry)
+		return f.hashHost(ctx, h, entry)
 	case config.Program:
 		return hashProgram(ctx, h, entry)
 	case config.File:

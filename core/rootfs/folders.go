@@ -48,16 +48,22 @@ func (f *Folders) digest(ctx context.Context, key folderKey) (string, error) {
 		return "", err
 	}
 	digest := fmt.Sprintf("%x", content.Sum(nil))
+	f.keep(key, folderDigest{digest, state.sum()}, state.settled())
+	return digest, nil
+}
+
+// keep remembers a digest if its state is settled, and else forgets what it
+// knew.
+func (f *Folders) keep(key folderKey, d folderDigest, settled bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.known == nil {
 		f.known = make(map[folderKey]folderDigest)
 	}
 	delete(f.known, key)
-	if state.settled() {
-		f.known[key] = folderDigest{digest, state.sum()}
+	if settled {
+		f.known[key] = d
 	}
-	return digest, nil
 }
 
 // folderState is what the file system says of all that is in a folder. The

@@ -2,6 +2,7 @@ package rootfs
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"hash"
 	"io/fs"
@@ -167,12 +168,38 @@ func (t *tree) carry(n *node, from, to string) {
 	t.layer = current
 }
 
-// hashHost hashes all that a host block takes.
-func hashHost(ctx context.Context, h hash.Hash, entry *config.Entry) error {
+// hashHost hashes all that a host block takes. Files that were read are read
+// again only if something of what is taken changed since.
+func (f *Folders) hashHost(ctx context.Context, h hash.Hash, entry *config.Entry) error {
 	items, err := hostsystem.Collect(ctx, entry.Installed, entry.Range)
 	if err != nil {
 		return err
 	}
+	state := newFolderState()
+	fmt.Fprintf(state.hash, "%s:%s\n", optional(entry.UID), optional(entry.GID))
+	for _, item := range items {
+		if err := state.add(item.Path, item.Info); err != nil {
+			return err
+		}
+	}
+	key := folderKey{dir: "host " + entry.Range.String()}
+	f.mu.Lock()
+	last := f.known[key]
+	f.mu.Unlock()
+	if last.digest == "" || last.state != state.sum() {
+		content := sha256.New()
+		if err := hashItems(ctx, content, entry, items); err != nil {
+			return err
+		}
+		last = folderDigest{fmt.Sprintf("%x", content.Sum(nil)), state.sum()}
+		f.keep(key, last, state.settled())
+	}
+	fmt.Fprintf(h, "host %s\n", last.digest)
+	return nil
+}
+
+// hashItems hashes what is taken of an installed system.
+func hashItems(ctx context.Context, h hash.Hash, entry *config.Entry, items []hostsystem.Item) error {
 	links := make(map[inode]*node)
 	names := make(map[*node]string)
 	for _, item := range items {
