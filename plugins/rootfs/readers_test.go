@@ -238,7 +238,7 @@ func mounted(t *testing.T, kind, path string, offset int64) records {
 		t.Skipf("mounting is not allowed here, or there is no %s in the kernel: %v: %s", kind, err, out)
 	}
 	t.Cleanup(func() {
-		if err := unix.Unmount(dir, 0); err != nil {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
 			t.Error(err)
 		}
 	})

@@ -133,7 +133,7 @@ func TestXattrsAreRead(t *testing.T) {
 				t.Skipf("mounting is not allowed here, or there is no %s in the kernel: %v: %s", format, err, out)
 			}
 			t.Cleanup(func() {
-				if err := unix.Unmount(dir, 0); err != nil {
+				if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
 					t.Error(err)
 				}
 			})
