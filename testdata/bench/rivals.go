@@ -72,6 +72,8 @@ func startEngine(ctx context.Context, dir string) *engine {
 	e.cmd = exec.CommandContext(ctx, "dockerd", "--iptables=false", "--bridge=none", "--host", e.host,
 		"--data-root", filepath.Join(dir, "docker"), "--exec-root", filepath.Join(dir, "docker-exec"), "--pidfile", filepath.Join(dir, "docker.pid"))
 	e.cmd.Stdout, e.cmd.Stderr = e.log, e.log
+	// A killed engine leaves its mounts behind.
+	e.cmd.Cancel = func() error { return e.cmd.Process.Signal(syscall.SIGTERM) }
 	if err := e.cmd.Start(); err != nil {
 		fmt.Fprintln(os.Stderr, "no docker engine:", err)
 		e.cmd = nil
