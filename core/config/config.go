@@ -138,9 +138,11 @@ type OCI struct {
 
 // Build is a compiler that is built from source.
 type Build struct {
-	// Target is its triplet; empty for the architecture's own, with musl.
-	Target                     string
-	Binutils, GCC, Linux, Musl Part
+	// Target is its triplet; empty for the architecture's own.
+	Target string
+	// Libc is "glibc", or "musl" or empty for musl.
+	Libc                              string
+	Binutils, GCC, Linux, Musl, Glibc Part
 }
 
 // Part is one of the programs that a compiler is built from, and where its

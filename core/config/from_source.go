@@ -49,29 +49,25 @@ var partAttrs = map[string][]attribute{
 	"gcc":      slices.Concat(placeAttrs, debianAttrs, []attribute{optionAttr}),
 	"linux":    slices.Concat(placeAttrs, debianAttrs),
 	"musl":     slices.Concat(placeAttrs, []attribute{versionAttr, optionAttr}),
+	"glibc":    slices.Concat(placeAttrs, debianAttrs, []attribute{optionAttr}),
 }
 
-// Source: gcc's config.sub, without the aliases: CPU-[VENDOR-]linux-LIBC.
-var validMuslTriplet = regexp.MustCompile(`^[A-Za-z0-9_]+(-[A-Za-z0-9_.]+)?-linux-musl[a-z0-9_]*$`)
+// validTriplet is a triplet for each C library. Source: gcc's config.sub,
+// without the aliases: CPU-[VENDOR-]linux-LIBC.
+var validTriplet = map[string]*regexp.Regexp{
+	musl:  regexp.MustCompile(`^[A-Za-z0-9_]+(-[A-Za-z0-9_.]+)?-linux-musl[a-z0-9_]*$`),
+	glibc: regexp.MustCompile(`^[A-Za-z0-9_]+(-[A-Za-z0-9_.]+)?-linux-gnu[a-z0-9_]*$`),
+}
 
 // fromSource decodes the attributes of a "source" block.
-func (d *decoder) fromSource(vals values, from *From) {
+func (*decoder) fromSource(vals values, from *From) {
 	from.Build = &Build{Target: vals["target"].text()}
-	if target := vals["target"]; target.state == given && !validMuslTriplet.MatchString(from.Build.Target) {
-		d.add(target.problem("Invalid target",
-			"%q is no triplet of a compiler with musl. Write one such as \"riscv64-linux-musl\", or leave target out for that of the architecture.",
-			from.Build.Target))
-	}
 }
 
 // parts decodes the blocks of a "source" block.
-func (d *decoder) parts(blocks []*hclsyntax.Block, t target, from *From) {
+func (d *decoder) parts(vals values, blocks []*hclsyntax.Block, t target, from *From) {
 	b := from.Build
-	soft := release.Musl()
-	version := soft.DefaultFor(t.info.Musl)
-	b.Musl = Part{Version: version, Debian: soft.SourcePackage, URLs: soft.URLs(version)}
-	b.Musl.SHA256, _ = soft.SHA256(version)
-	into := map[string]*Part{"binutils": &b.Binutils, "gcc": &b.GCC, "linux": &b.Linux, "musl": &b.Musl}
+	into := map[string]*Part{"binutils": &b.Binutils, "gcc": &b.GCC, "linux": &b.Linux, musl: &b.Musl, glibc: &b.Glibc}
 	first := map[string]*hclsyntax.Block{}
 	for _, block := range blocks {
 		if again := first[block.Type]; again != nil {
@@ -80,16 +76,41 @@ func (d *decoder) parts(blocks []*hclsyntax.Block, t target, from *From) {
 			continue
 		}
 		first[block.Type] = block
-		if block.Type == glibc {
-			d.add(problem(block.TypeRange, "Glibc can't be built",
-				"mkmini builds compilers with musl only. Leave the block out, or take a compiler with glibc from somewhere else."))
-			continue
-		}
 		*into[block.Type] = d.part(block, t)
 	}
-	if t.info.Musl == "" {
-		d.add(problem(HCLRange(from.Range), fmt.Sprintf("No compiler from source for %s", t.info.Arch),
-			"mkmini builds compilers with musl only, and musl does not know %s. Use a vendor's compiler, with from \"path\" or from \"archive\".", t.info.Arch))
+	if first[musl] != nil && first[glibc] != nil {
+		d.add(clash(first[glibc].DefRange(), first[musl].DefRange(), "Both musl and glibc",
+			"A compiler is built with one C library. Remove one of the two."))
+		return
+	}
+	d.sourceLibc(vals["target"], first, t, from)
+}
+
+// sourceLibc settles which C library a compiler is built with, and whether its
+// target is one of that.
+func (d *decoder) sourceLibc(triplet value, blocks map[string]*hclsyntax.Block, t target, from *From) {
+	b := from.Build
+	b.Libc = musl
+	switch {
+	case blocks[glibc] != nil:
+		b.Libc = glibc
+	case t.info.Musl == "":
+		d.add(problem(HCLRange(from.Range), fmt.Sprintf("No musl for %s", t.info.Arch),
+			"musl does not know %s. Where glibc does, write glibc {} into the block; else use a vendor's compiler, with from \"path\" or from \"archive\".", t.info.Arch))
+		return
+	case blocks[musl] == nil:
+		soft := release.Musl()
+		version := soft.DefaultFor(t.info.Musl)
+		b.Musl = Part{Version: version, Debian: soft.SourcePackage, URLs: soft.URLs(version)}
+		b.Musl.SHA256, _ = soft.SHA256(version)
+	}
+	if triplet.state == given && !validTriplet[b.Libc].MatchString(b.Target) {
+		example := map[string]string{musl: "riscv64-linux-musl", glibc: "riscv64-linux-gnu"}[b.Libc]
+		detail := "%q is no triplet of a compiler with %s. Write one such as %q, or leave target out for that of the architecture."
+		if b.Libc == musl && validTriplet[glibc].MatchString(b.Target) {
+			detail += " For a compiler with glibc, write glibc {} into the block."
+		}
+		d.add(triplet.problem("Invalid target", detail, b.Target, b.Libc, example))
 	}
 }
 

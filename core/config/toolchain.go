@@ -19,7 +19,7 @@ type fromKind struct {
 	decode func(d *decoder, vals values, from *From)
 	// blocks are those that it may hold, and nested decodes them.
 	blocks []nested
-	nested func(d *decoder, blocks []*hclsyntax.Block, t target, from *From)
+	nested func(d *decoder, vals values, blocks []*hclsyntax.Block, t target, from *From)
 }
 
 // fromKinds are the kinds there are.
@@ -100,7 +100,7 @@ func (d *decoder) from(block *hclsyntax.Block, t target) (From, bool) {
 	vals, blocks := d.decode(block, s, t.scope)
 	kind.decode(d, vals, &result)
 	if kind.nested != nil {
-		kind.nested(d, blocks, t, &result)
+		kind.nested(d, vals, blocks, t, &result)
 	}
 	return result, true
 }

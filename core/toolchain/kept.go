@@ -57,7 +57,7 @@ func Portable(from config.From) (block config.From, ok bool) {
 		return from, !from.OCI.Path
 	case from.Build != nil:
 		named := *from.Build
-		for _, part := range []*config.Part{&named.Binutils, &named.GCC, &named.Linux, &named.Musl} {
+		for _, part := range []*config.Part{&named.Binutils, &named.GCC, &named.Linux, &named.Musl, &named.Glibc} {
 			if len(part.Patches) > 0 || part.File != "" && part.SHA256 == "" {
 				return from, false
 			}

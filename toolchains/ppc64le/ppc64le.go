@@ -22,7 +22,7 @@ func Info() sdk.ToolchainInfo {
 		Packages:     []string{"gcc-powerpc64le-linux-gnu"},
 		DebianArch:   "ppc64el",
 		Musl:         "powerpc64",
-		GCCOptions:   []string{"--with-abi=elfv2", "--with-cpu=power8", "--without-long-double-128"},
+		GCCOptions:   []string{"--with-abi=elfv2", "--with-cpu=power8"},
 		Emulators:    []string{"qemu-ppc64le-static", "qemu-ppc64le"},
 		CPUFlag:      "-mcpu=",
 		Boot: &sdk.Boot{

@@ -32,8 +32,8 @@ var fakes = map[string]map[string]string{
 		"configure": fakeConfigure, "ld/ldgram.c": "", "ld/ldlex.c": "",
 		"Makefile.in": "all:\n\t@echo binutils make >> TRACE\n" +
 			"install-strip:\n\tmkdir -p $(DESTDIR)/mkmini/bin $(DESTDIR)/mkmini/share/man\n" +
-			"\techo as > $(DESTDIR)/mkmini/bin/riscv64-linux-musl-as\n" +
-			"\techo 'echo \"gcc strip $$#\" >> TRACE' > $(DESTDIR)/mkmini/bin/riscv64-linux-musl-strip\n\tchmod 755 $(DESTDIR)/mkmini/bin/*\n",
+			"\techo as > $(DESTDIR)/mkmini/bin/TARGET-as\n" +
+			"\techo 'echo \"gcc strip $$#\" >> TRACE' > $(DESTDIR)/mkmini/bin/TARGET-strip\n\tchmod 755 $(DESTDIR)/mkmini/bin/*\n",
 	},
 	"linux": {
 		"Makefile": "headers:\n\t@echo linux headers $(ARCH) >> TRACE\n\tmkdir -p $(O)/usr/include/linux\n" +
@@ -42,35 +42,50 @@ var fakes = map[string]map[string]string{
 	"gcc": {
 		"configure": fakeConfigure, "gcc/gengtype-lex.cc": "", "text": "one\n",
 		"Makefile.in": "configure-gcc:\n\tmkdir -p gcc\n\techo \"at `pwd`\" > gcc/configargs.h\n" +
-			"all-gcc: wait\n\t@echo gcc make `riscv64-linux-musl-as 2>&1 >/dev/null | wc -l` `cat ../src/text` >> TRACE\n" +
-			"\tls ../root/riscv64-linux-musl/sysroot/usr/include/linux/version.h ../root/riscv64-linux-musl/sysroot/usr/include/stdio.h\n" +
+			"all-gcc: wait\n\t@echo gcc make `TARGET-as 2>&1 >/dev/null | wc -l` `cat ../src/text` >> TRACE\n" +
+			"\tls ../root/TARGET/sysroot/usr/include/linux/version.h\n\tcase TARGET in *-musl) ls ../root/TARGET/sysroot/usr/include/stdio.h;; esac\n" +
 			"wait:\n\t@if [ -e FAIL ]; then echo 'gcc -c x.cc -o x.o'; echo '../src/gcc/x.cc:3:1: error: no such thing'; echo '    3 | x'; echo more; false; fi\n" +
 			"\tif [ -e HANG ]; then echo $$$$ > PID; exec sleep 1000; fi\n" +
 			"all-target-libgcc:\n" +
 			"install-strip-gcc:\n\tmkdir -p $(DESTDIR)/mkmini/bin $(DESTDIR)/mkmini/lib/gcc/x/12/install-tools\n" +
-			"\t(echo '#!/bin/sh'; cat gcc/configargs.h) > $(DESTDIR)/mkmini/bin/riscv64-linux-musl-gcc\n\tchmod 755 $(DESTDIR)/mkmini/bin/*\n" +
+			"\t(echo '#!/bin/sh'; cat gcc/configargs.h) > $(DESTDIR)/mkmini/bin/TARGET-gcc\n\tchmod 755 $(DESTDIR)/mkmini/bin/*\n" +
 			"install-strip-target-libgcc: install-strip-gcc\n\ttouch $(DESTDIR)/mkmini/lib/gcc/x/12/libgcc.a\n",
+		"gcc/BASE-VER": "", "gcc/gcc.cc": "", "gcc/tm.h": "", "gcc/testsuite/a.h": "",
+		"libgcc/configure": strings.ReplaceAll(fakeConfigure, "NAME", "libgcc"),
+		"libgcc/Makefile.in": "all:\n\t@echo libgcc make `ls ../../../src/gcc` `find ../../../root/TARGET/sysroot -name stubs.h -o -name libc.so.6 | sed 's,.*/,,'` >> TRACE\n" +
+			"\ttest -x ../../../root/bin/TARGET-gcc -a -e ../../../root/TARGET/sysroot/usr/include/stdio.h\n" +
+			"install:\n\tmkdir -p $(DESTDIR)/mkmini/lib/gcc/x/12\n\ttouch $(DESTDIR)/mkmini/lib/gcc/x/12/libgcc.a\n",
+	},
+	"glibc": {
+		"configure": fakeConfigure,
+		"Makefile.in": "all:\n\t@echo glibc make >> TRACE\n\ttest -e ../root/lib/gcc/x/12/libgcc_eh.a\n" +
+			"install-headers:\n\t@echo glibc headers $(install-bootstrap-headers) >> TRACE\n" +
+			"\tmkdir -p $(install_root)/usr/include\n\ttouch $(install_root)/usr/include/stdio.h\n" +
+			"install: install-headers\n\tmkdir -p $(install_root)/usr/share/locale $(install_root)/usr/bin $(install_root)/lib64\n" +
+			"\ttouch $(install_root)/usr/bin/ldd $(install_root)/lib64/libc.so.6\n",
 	},
 	"musl": {
 		"configure": fakeConfigure,
 		"Makefile": "install-headers:\n\t@echo musl headers $(ARCH) >> TRACE\n\tmkdir -p $(DESTDIR)$(prefix)/include\n" +
 			"\ttouch $(DESTDIR)$(prefix)/include/stdio.h\n",
-		"Makefile.in": "all:\n\t@echo musl make >> TRACE\n\ttest -x ../root/bin/riscv64-linux-musl-gcc\n" +
-			"install-libs:\n\tmkdir -p $(DESTDIR)/mkmini/riscv64-linux-musl/sysroot/usr/lib $(DESTDIR)/mkmini/riscv64-linux-musl/sysroot/lib\n" +
-			"\ttouch $(DESTDIR)/mkmini/riscv64-linux-musl/sysroot/usr/lib/libc.so\n" +
-			"\tln -s /mkmini/x $(DESTDIR)/mkmini/riscv64-linux-musl/sysroot/lib/ld-musl-riscv64.so.1\n",
+		"Makefile.in": "all:\n\t@echo musl make >> TRACE\n\ttest -x ../root/bin/TARGET-gcc\n" +
+			"install-libs:\n\tmkdir -p $(DESTDIR)/mkmini/TARGET/sysroot/usr/lib $(DESTDIR)/mkmini/TARGET/sysroot/lib\n" +
+			"\ttouch $(DESTDIR)/mkmini/TARGET/sysroot/usr/lib/libc.so\n" +
+			"\tln -s /mkmini/x $(DESTDIR)/mkmini/TARGET/sysroot/lib/ld-musl-riscv64.so.1\n",
 	},
 }
 
-const fakeConfigure = "#!/bin/sh\necho \"NAME configure\" >> TRACE\necho \"$@\" > ARGS.NAME\ncp \"${0%/*}/Makefile.in\" Makefile\n"
+const fakeConfigure = "#!/bin/sh\nfor a; do case $a in -*|*=*) ;; *) echo \"configure: error: $a\"; exit 1;; esac; done\necho \"NAME configure\" >> TRACE\necho \"$@\" > ARGS.NAME\ncp \"${0%/*}/Makefile.in\" Makefile\n"
 
 // bench is what a test builds with.
 type bench struct {
 	*Provider
-	dir  string
-	from config.From
-	host Host
-	seen []string
+	dir string
+	// target is the compiler's triplet.
+	target string
+	from   config.From
+	host   Host
+	seen   []string
 }
 
 func newBench(t *testing.T) *bench { return benchIn(t, t.TempDir()) }
@@ -81,16 +96,22 @@ func benchIn(t *testing.T, dir string) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{dir: dir, host: Host{Compiler: "gcc 1"}, from: config.From{Kind: "source", Build: &config.Build{}}}
+	b := &bench{dir: dir, target: "riscv64-linux-musl", host: Host{Compiler: "gcc 1"}, from: config.From{Kind: "source", Build: &config.Build{}}}
 	b.Provider = &Provider{
 		Keeper: &unpacked.Keeper{Store: st}, Fetcher: &source.Fetcher{}, Blobs: st.Sub("sources"), Jobs: 2,
 		Examine: func(context.Context, string) (Host, error) { return b.host, nil },
 	}
+	b.tarballs(t)
+	return b
+}
+
+// tarballs writes the sources of all parts.
+func (b *bench) tarballs(t *testing.T) {
+	t.Helper()
 	parts := b.from.Build
-	for name, part := range map[string]*config.Part{"binutils": &parts.Binutils, "gcc": &parts.GCC, "linux": &parts.Linux, "musl": &parts.Musl} {
+	for name, part := range map[string]*config.Part{"binutils": &parts.Binutils, "gcc": &parts.GCC, "linux": &parts.Linux, "musl": &parts.Musl, "glibc": &parts.Glibc} {
 		part.File = b.tarball(t, name, fakes[name])
 	}
-	return b
 }
 
 func (b *bench) path(name string) string { return filepath.Join(b.dir, name) }
@@ -102,7 +123,7 @@ func (b *bench) tarball(t *testing.T, part string, files map[string]string) stri
 	z := gzip.NewWriter(&data)
 	w := tar.NewWriter(z)
 	fill := strings.NewReplacer("TRACE", b.path("trace"), "ARGS", b.path("args"), "NAME", part,
-		"FAIL", b.path("fail"), "HANG", b.path("hang"), "PID", b.path("pid"))
+		"TARGET", b.target, "FAIL", b.path("fail"), "HANG", b.path("hang"), "PID", b.path("pid"))
 	for _, name := range sorted(files) {
 		text := fill.Replace(files[name])
 		if err := w.WriteHeader(&tar.Header{Name: part + "-1/" + name, Mode: 0o755, Size: int64(len(text)), Format: tar.FormatUSTAR}); err != nil {

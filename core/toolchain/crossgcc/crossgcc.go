@@ -1,5 +1,5 @@
 // Package crossgcc builds compilers from source, for processors that have
-// nothing else: binutils, gcc for C, the headers of Linux, and musl.
+// nothing else: binutils, gcc for C, the headers of Linux, and musl or glibc.
 //
 // Each part is a result of the store, so that a run that was stopped goes on
 // after the last part that was finished.
@@ -60,7 +60,7 @@ func (p *Provider) Files(from config.From) []string {
 	}
 	var files []string
 	b := from.Build
-	for _, part := range []config.Part{b.Binutils, b.GCC, b.Linux, b.Musl} {
+	for _, part := range []config.Part{b.Binutils, b.GCC, b.Linux, b.Musl, b.Glibc} {
 		if part.File != "" && part.SHA256 == "" {
 			files = append(files, part.File)
 		}
@@ -100,14 +100,11 @@ func (p *Provider) provide(ctx context.Context, info sdk.ToolchainInfo, from con
 	if from.Build == nil {
 		return "", errors.New("nothing is said of what to build")
 	}
-	j := &job{Provider: p, info: info, build: *from.Build, report: report, target: from.Build.Target}
-	if j.target == "" {
-		j.target = target(info)
-	}
-	if j.target == "" || info.Musl == "" {
-		return "", fmt.Errorf("compilers are built with musl only, which does not know %s", info.Arch)
-	}
+	j := &job{Provider: p, info: info, build: *from.Build, report: report}
 	if err := j.examine(ctx); err != nil {
+		return "", err
+	}
+	if err := j.settle(); err != nil {
 		return "", err
 	}
 	if err := j.find(ctx); err != nil {
@@ -116,16 +113,47 @@ func (p *Provider) provide(ctx context.Context, info sdk.ToolchainInfo, from con
 	return j.compiler(ctx)
 }
 
-// target returns the triplet of an architecture's compiler with musl: that of
-// its compiler with glibc, with another C library.
-func target(info sdk.ToolchainInfo) string {
+// The C libraries.
+const (
+	musl  = "musl"
+	glibc = "glibc"
+)
+
+// settle decides upon the C library and the triplet.
+func (j *job) settle() error {
+	if j.build.Libc == "" {
+		j.build.Libc = musl
+	}
+	if j.build.Libc == musl && j.info.Musl == "" {
+		return fmt.Errorf("musl does not know %s", j.info.Arch)
+	}
+	j.target = j.build.Target
+	if j.target == "" {
+		j.target = target(j.info, j.build.Libc, j.host.machine())
+	}
+	if j.target == "" {
+		return fmt.Errorf("nothing is known of the triplet of %s: write target = \"…\"", j.info.Arch)
+	}
+	return nil
+}
+
+// target returns the triplet of an architecture's compiler with a C library,
+// which is not that of the machine's own compiler: that would make it a native
+// one.
+func target(info sdk.ToolchainInfo, libc, machine string) string {
 	for _, triplet := range info.Triplets {
-		cpu, libc, ok := strings.Cut(triplet, "-linux-gnu")
+		cpu, abi, ok := strings.Cut(triplet, "-linux-gnu")
 		if !ok || strings.ContainsAny(triplet, "*?[") {
 			continue
 		}
-		// The ABI of mips64 is an option of its gcc: "gnuabi64" is Debian's.
-		return cpu + "-linux-musl" + strings.TrimPrefix(libc, "abi64")
+		if libc == musl {
+			// The ABI of mips64 is an option of its gcc: "gnuabi64" is Debian's.
+			return cpu + "-linux-musl" + strings.TrimPrefix(abi, "abi64")
+		}
+		if own, _, _ := strings.Cut(machine, "-"); own == cpu {
+			cpu += "-cross"
+		}
+		return cpu + "-linux-gnu" + abi
 	}
 	return ""
 }

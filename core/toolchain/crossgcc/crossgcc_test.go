@@ -36,16 +36,7 @@ func TestProvide(t *testing.T) {
 		"riscv64-linux-musl/sysroot/lib/ld-musl-riscv64.so.1", "riscv64-linux-musl/sysroot/usr/include/linux/version.h",
 		"riscv64-linux-musl/sysroot/usr/include/stdio.h", "riscv64-linux-musl/sysroot/usr/lib/libc.so",
 	}
-	var got []string
-	if err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
-		if err == nil && !d.IsDir() {
-			got = append(got, strings.TrimPrefix(path, dir+"/"))
-		}
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, files(t, dir)); diff != "" {
 		t.Errorf("the compiler's files (-want +got):\n%s", diff)
 	}
 	if link, err := os.Readlink(filepath.Join(dir, want[4])); link != "../usr/lib/libc.so" {
@@ -63,6 +54,85 @@ func TestProvide(t *testing.T) {
 	if !strings.HasPrefix(pins["gcc"], "gcc.tar.gz sha256:") || pins["host"] != "gcc 1" || len(pins) != 5 {
 		t.Errorf("the pins are %v", pins)
 	}
+}
+
+// wholeGlibc is what is done for a compiler with glibc.
+var wholeGlibc = []string{
+	"binutils configure", "binutils make", "linux headers riscv", "gcc configure", "gcc make 0 one",
+	"glibc configure", "glibc headers yes", "libgcc configure", "libgcc make BASE-VER tm.h stubs.h", "gcc strip 3",
+	"glibc configure", "glibc make", "glibc headers", "libgcc configure", "libgcc make BASE-VER tm.h libc.so.6", "gcc strip 3",
+}
+
+func TestGlibc(t *testing.T) {
+	t.Setenv("PATH", fakeGenerators(t)+":"+os.Getenv("PATH"))
+	b := newBench(t)
+	b.target, b.from.Build.Libc = "riscv64-linux-gnu", glibc
+	b.tarballs(t)
+	b.host.Compiler = "x86_64-linux-gnu gcc 1"
+	dir, err := b.provide(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(wholeGlibc, b.trace(t)); diff != "" {
+		t.Errorf("what was done (-want +got):\n%s", diff)
+	}
+	want := []string{
+		"bin/riscv64-linux-gnu-as", "bin/riscv64-linux-gnu-gcc", "bin/riscv64-linux-gnu-strip", "lib/gcc/x/12/libgcc.a",
+		"riscv64-linux-gnu/sysroot/lib64/libc.so.6", "riscv64-linux-gnu/sysroot/usr/include/linux/version.h",
+		"riscv64-linux-gnu/sysroot/usr/include/stdio.h",
+	}
+	if diff := cmp.Diff(want, files(t, dir)); diff != "" {
+		t.Errorf("the compiler's files (-want +got):\n%s", diff)
+	}
+	for name, option := range map[string]string{
+		"gcc": "--with-glibc-version=2.28", "glibc": "--host=riscv64-linux-gnu", "libgcc": "--with-slibdir=/mkmini/riscv64-linux-gnu/sysroot/lib64",
+	} {
+		if args := " " + read(t, b.path("args."+name)); !strings.Contains(args, " "+option) {
+			t.Errorf("%s was configured with %s without %s", name, args, option)
+		}
+	}
+	if pins := b.Pins(b.from, dir); !strings.HasPrefix(pins["glibc"], "glibc.tar.gz sha256:") || len(pins) != 5 {
+		t.Errorf("the pins are %v", pins)
+	}
+	b.from.Build.Glibc.Options = []string{"--enable-kernel=5.4"}
+	if _, err := b.provide(t); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(wholeGlibc[5:], b.trace(t)); diff != "" {
+		t.Errorf("what was done with another option (-want +got):\n%s", diff)
+	}
+	t.Setenv("PATH", onlyTools(t, "sh", "make"))
+	b.from.Build.Glibc.Options = nil
+	if _, err := b.provide(t); err == nil || !strings.Contains(err.Error(), "lacks gawk, bison, python3") {
+		t.Errorf("without tools Provide gave %v", err)
+	}
+}
+
+// fakeGenerators returns a folder with programs that glibc wants.
+func fakeGenerators(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, p := range glibcPrograms {
+		if err := os.WriteFile(filepath.Join(dir, p[0]), []byte("#!/bin/sh\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// files returns the paths of all files below a folder, relative to it.
+func files(t *testing.T, dir string) []string {
+	t.Helper()
+	var all []string
+	if err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			all = append(all, strings.TrimPrefix(path, dir+"/"))
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return all
 }
 
 func TestProvideAgain(t *testing.T) {
@@ -164,7 +234,7 @@ func TestPatches(t *testing.T) {
 	if !errors.As(err, &f) || f.Summary != "A patch does not apply" || !strings.Contains(err.Error(), b.path("a.patch")) || !strings.Contains(err.Error(), "1 out of 1 hunk") {
 		t.Errorf("a patch that does not apply gave %v", err)
 	}
-	if diff := cmp.Diff([]string{b.path("binutils.tar.gz"), b.path("gcc.tar.gz"), b.path("a.patch"), b.path("linux.tar.gz"), b.path("musl.tar.gz")}, b.Files(b.from)); diff != "" {
+	if diff := cmp.Diff([]string{b.path("binutils.tar.gz"), b.path("gcc.tar.gz"), b.path("a.patch"), b.path("linux.tar.gz"), b.path("musl.tar.gz"), b.path("glibc.tar.gz")}, b.Files(b.from)); diff != "" {
 		t.Errorf("the files (-want +got):\n%s", diff)
 	}
 }

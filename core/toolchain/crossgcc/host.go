@@ -23,6 +23,12 @@ type Host struct {
 	Libraries []string
 }
 
+// machine returns the triplet of the machine's own compiler.
+func (h Host) machine() string {
+	triplet, _, _ := strings.Cut(h.Compiler, " ")
+	return triplet
+}
+
 // missing is what a machine lacks for a build.
 type missing struct{ what, packages []string }
 
@@ -50,6 +56,9 @@ var (
 	programs  = [][2]string{{"gcc", "gcc"}, {"g++", "g++"}, {"make", "make"}}
 	libraries = [][2]string{{"gmp", "libgmp-dev"}, {"mpfr", "libmpfr-dev"}, {"mpc", "libmpc-dev"}}
 )
+
+// glibcPrograms are those that glibc's configure script insists on as well.
+var glibcPrograms = [][2]string{{"gawk", "gawk"}, {"bison", "bison"}, {"python3", "python3"}}
 
 // Examine looks for what a build needs of the machine, and works in the folder
 // dir. Its error names the packages to install.
@@ -127,9 +136,16 @@ func (j *job) examine(ctx context.Context) error {
 	}
 	var lack missing
 	b := j.build
-	if len(slices.Concat(b.Binutils.Patches, b.GCC.Patches, b.Linux.Patches, b.Musl.Patches)) > 0 {
-		if _, err := exec.LookPath("patch"); err != nil {
-			lack.add("patch", "patch")
+	var more [][2]string
+	if len(slices.Concat(b.Binutils.Patches, b.GCC.Patches, b.Linux.Patches, b.Musl.Patches, b.Glibc.Patches)) > 0 {
+		more = append(more, [2]string{"patch", "patch"})
+	}
+	if b.Libc == glibc {
+		more = append(more, glibcPrograms...)
+	}
+	for _, p := range more {
+		if _, err := exec.LookPath(p[0]); err != nil {
+			lack.add(p[0], p[1])
 		}
 	}
 	return lack.err()

@@ -23,6 +23,7 @@ var packaged = map[string][]string{
 	"binutils": {"binutils-source"},
 	"gcc":      {"gcc-12-source", "gcc-14-source", "gcc-13-source", "gcc-15-source"},
 	"linux":    {"linux-source-6.1", "linux-source-6.12", "linux-source"},
+	glibc:      {"glibc-source"},
 }
 
 // tarballs are the names of the tarball of a part in its package, which may
@@ -31,6 +32,7 @@ var tarballs = map[string]*regexp.Regexp{
 	"binutils": regexp.MustCompile(`^binutils-[0-9].*\.tar\.[a-z0-9]+$`),
 	"gcc":      regexp.MustCompile(`^gcc-[0-9].*\.tar\.[a-z0-9]+$`),
 	"linux":    regexp.MustCompile(`^linux-source-[0-9].*\.tar\.[a-z0-9]+$`),
+	glibc:      regexp.MustCompile(`^glibc-[0-9].*\.tar\.[a-z0-9]+$`),
 }
 
 // input is the source of one part.
@@ -52,10 +54,14 @@ type input struct {
 func (j *job) find(ctx context.Context) error {
 	b := j.build
 	j.inputs = map[string]*input{}
+	libc := b.Musl
+	if b.Libc == glibc {
+		libc = b.Glibc
+	}
 	for _, one := range []struct {
 		name string
 		spec config.Part
-	}{{"binutils", b.Binutils}, {"gcc", b.GCC}, {"linux", b.Linux}, {"musl", b.Musl}} {
+	}{{"binutils", b.Binutils}, {"gcc", b.GCC}, {"linux", b.Linux}, {b.Libc, libc}} {
 		j.report("find", 0, 0, "the source of "+one.name)
 		in, err := j.input(ctx, one.name, one.spec)
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/mkmini/mkmini/core/store"
 	"github.com/mkmini/mkmini/core/toolchain/unpacked"
 )
 
@@ -23,28 +24,61 @@ type part struct {
 	after []string
 	// host says that the machine's own compiler makes it.
 	host bool
+	// kit says that its source is what the making of gcc left for it.
+	kit bool
+	// scaffold says that it serves to make later parts, and that one of them
+	// takes its place.
+	scaffold bool
 	// options have a say in what is made.
 	options []string
 	make    func(ctx context.Context, w *work) error
 	key     string
 }
 
-// parts are all parts of a compiler, in the order to make them. The headers of
-// both the kernel and the C library need no compiler of the target: with them
-// there, gcc is compiled just once.
+// parts are all parts of a compiler, in the order to make them, with keys.
 func (j *job) parts() []*part {
-	gcc := slices.Concat(j.info.GCCOptions, j.build.GCC.Options)
-	all := []*part{
-		{name: "binutils", input: "binutils", host: true, options: j.build.Binutils.Options, make: makeBinutils},
-		{name: "linux headers", input: "linux", options: []string{j.info.KernelArch}, make: makeLinux},
-		{name: "musl headers", input: "musl", options: []string{j.info.Musl}, make: makeMuslHeaders},
-		{name: "gcc", input: "gcc", after: []string{"binutils", "linux headers", "musl headers"}, host: true, options: gcc, make: makeGCC},
-		{name: "musl", input: "musl", after: []string{"binutils", "linux headers", "gcc"}, options: j.build.Musl.Options, make: makeMusl},
+	all := j.muslParts()
+	if j.build.Libc == glibc {
+		all = j.glibcParts()
 	}
 	for _, p := range all {
 		p.key = j.key(p, all)
 	}
 	return all
+}
+
+// muslParts are those of a compiler with musl. The headers of both the kernel
+// and the C library need no compiler of the target: with them there, gcc is
+// compiled just once.
+func (j *job) muslParts() []*part {
+	gcc := slices.Concat(j.info.GCCOptions, j.build.GCC.Options)
+	return []*part{
+		{name: "binutils", input: "binutils", host: true, options: j.build.Binutils.Options, make: makeBinutils},
+		{name: "linux headers", input: "linux", options: []string{j.info.KernelArch}, make: makeLinux},
+		{name: "musl headers", input: musl, options: []string{j.info.Musl}, make: makeMuslHeaders},
+		{name: "gcc", input: "gcc", after: []string{"binutils", "linux headers", "musl headers"}, host: true, options: gcc, make: makeGCC},
+		{name: musl, input: musl, after: []string{"binutils", "linux headers", "gcc"}, options: j.build.Musl.Options, make: makeMusl},
+	}
+}
+
+// glibcParts are those of a compiler with glibc, whose configure script wants
+// a compiler even for the headers. The program that compiles needs no C
+// library, only its library libgcc does: with what gcc leaves to make that
+// later, the long part is done once here as well. The first libgcc is all that
+// glibc itself needs; the shared one is linked with glibc.
+func (j *job) glibcParts() []*part {
+	gcc := slices.Concat(glibcOptions(j.info.GCCOptions), j.build.GCC.Options)
+	libc := j.build.Glibc.Options
+	before := []string{"binutils", "linux headers", "gcc"}
+	return []*part{
+		{name: "binutils", input: "binutils", host: true, options: j.build.Binutils.Options, make: makeBinutils},
+		{name: "linux headers", input: "linux", options: []string{j.info.KernelArch}, make: makeLinux},
+		{name: "gcc", input: "gcc", after: before[:2], host: true, options: gcc, make: makeGCC},
+		{name: "glibc headers", input: glibc, after: before, options: libc, scaffold: true, make: makeGlibcHeaders},
+		{name: "libgcc for glibc", input: "gcc", after: slices.Concat(before, []string{"glibc headers"}), kit: true, scaffold: true, make: makeLibgcc},
+		{name: glibc, input: glibc, after: slices.Concat(before, []string{"libgcc for glibc"}), options: libc, make: makeGlibc},
+		{name: "libgcc", input: "gcc", after: slices.Concat(before, []string{glibc}), kit: true, make: makeSharedLibgcc},
+	}
 }
 
 // key names a part's result by all that has a say in it.
@@ -88,10 +122,16 @@ func (j *job) compiler(ctx context.Context) (string, error) {
 			}
 			trees = append(trees, tree)
 		}
-		for _, tree := range trees {
+		for i, tree := range trees {
+			if all[i].scaffold {
+				continue
+			}
 			if err := merge(tree, dst); err != nil {
 				return unpacked.Filled{}, err
 			}
+		}
+		if err := store.RemoveAll(filepath.Join(dst, kitName)); err != nil {
+			return unpacked.Filled{}, fmt.Errorf("tidy the compiler: %w", err)
 		}
 		return unpacked.Filled{Folders: []string{"bin"}}, nil
 	})

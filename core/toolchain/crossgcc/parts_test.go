@@ -13,18 +13,24 @@ import (
 
 func TestTarget(t *testing.T) {
 	tests := []struct {
-		triplets []string
-		want     string
+		triplets   []string
+		libc, want string
 	}{
-		{[]string{"riscv64-linux-gnu", "riscv64-*linux*"}, "riscv64-linux-musl"},
-		{[]string{"arm-linux-gnueabihf"}, "arm-linux-musleabihf"},
-		{[]string{"mips64el-linux-gnuabi64"}, "mips64el-linux-musl"},
-		{[]string{"sw_64*-linux*", "sw_64-sunway-linux-gnu"}, "sw_64-sunway-linux-musl"},
-		{[]string{"sw_64*-linux*"}, ""},
+		{[]string{"riscv64-linux-gnu", "riscv64-*linux*"}, musl, "riscv64-linux-musl"},
+		{[]string{"riscv64-linux-gnu", "riscv64-*linux*"}, glibc, "riscv64-linux-gnu"},
+		{[]string{"arm-linux-gnueabihf"}, musl, "arm-linux-musleabihf"},
+		{[]string{"arm-linux-gnueabihf"}, glibc, "arm-linux-gnueabihf"},
+		{[]string{"mips64el-linux-gnuabi64"}, musl, "mips64el-linux-musl"},
+		{[]string{"mips64el-linux-gnuabi64"}, glibc, "mips64el-linux-gnuabi64"},
+		{[]string{"sw_64*-linux*", "sw_64-sunway-linux-gnu"}, musl, "sw_64-sunway-linux-musl"},
+		{[]string{"sw_64*-linux*"}, musl, ""},
+		// The machine's own compiler has this name.
+		{[]string{"x86_64-linux-gnu"}, glibc, "x86_64-cross-linux-gnu"},
+		{[]string{"x86_64-linux-gnu"}, musl, "x86_64-linux-musl"},
 	}
 	for _, test := range tests {
-		if got := target(sdk.ToolchainInfo{Triplets: test.triplets}); got != test.want {
-			t.Errorf("the target of %v is %q, want %q", test.triplets, got, test.want)
+		if got := target(sdk.ToolchainInfo{Triplets: test.triplets}, test.libc, "x86_64-linux-gnu"); got != test.want {
+			t.Errorf("the target of %v with %s is %q, want %q", test.triplets, test.libc, got, test.want)
 		}
 	}
 }

@@ -89,27 +89,18 @@ func makeMuslHeaders(ctx context.Context, w *work) error {
 	return w.install(ctx, w.src, "install-headers", "ARCH="+w.info.Musl, "prefix="+filepath.Join(prefix, w.sysroot(), "usr"))
 }
 
-// makeGCC makes the compiler for C, and the library of what processors lack.
-// That is static alone, so that it needs no C library yet and programs need
-// no second library later.
+// makeGCC makes the compiler for C, and with musl the library of what
+// processors lack. That is static alone, so that it needs no C library yet and
+// programs need no second library later.
 func makeGCC(ctx context.Context, w *work) error {
 	if err := w.generators([][3]string{{"gcc/gengtype-lex.cc", "flex", "flex"}}); err != nil {
 		return err
 	}
-	math, err := w.math()
+	options, err := w.gccOptions()
 	if err != nil {
 		return err
 	}
-	sysroot := filepath.Join(prefix, w.sysroot())
-	args := slices.Concat(gnu, []string{
-		"--target=" + w.target, "--with-sysroot=" + sysroot, "--with-build-sysroot=" + filepath.Join(w.root, w.sysroot()),
-		"--enable-languages=c", "--disable-bootstrap", "--disable-lto", "--disable-plugin", "--disable-gcov",
-		"--disable-libssp", "--disable-libquadmath", "--disable-libgomp", "--disable-libatomic", "--disable-libsanitizer",
-		"--disable-libvtv", "--disable-libitm", "--disable-libcc1", "--disable-decimal-float", "--without-isl",
-		"--enable-checking=release", "--enable-linker-build-id",
-		"CFLAGS_FOR_TARGET=-O2 -g0", "CXXFLAGS_FOR_TARGET=-O2 -g0",
-	}, math, w.part.options)
-	if err := w.configured(ctx, args...); err != nil {
+	if err := w.configured(ctx, options...); err != nil {
 		return err
 	}
 	if err := w.made(ctx, w.obj, append(noDocs, "configure-gcc")...); err != nil {
@@ -118,16 +109,46 @@ func makeGCC(ctx context.Context, w *work) error {
 	if err := w.forget(filepath.Join(w.obj, "gcc/configargs.h")); err != nil {
 		return err
 	}
-	if err := w.made(ctx, w.obj, append(noDocs, "all-gcc", "all-target-libgcc")...); err != nil {
+	all, install := []string{"all-gcc", "all-target-libgcc"}, []string{"install-strip-gcc", "install-strip-target-libgcc"}
+	if w.build.Libc == glibc {
+		// There will be a limits.h of the C library, though it's not there yet.
+		all, install = []string{"LIMITS_H_TEST=true", "all-gcc"}, []string{"LIMITS_H_TEST=true", "install-strip-gcc"}
+	}
+	if err := w.made(ctx, w.obj, append(noDocs, all...)...); err != nil {
 		return err
 	}
 	if err := w.noManual(); err != nil {
 		return err
 	}
-	if err := w.install(ctx, w.obj, append(noDocs, "install-strip-gcc", "install-strip-target-libgcc")...); err != nil {
+	if err := w.install(ctx, w.obj, append(noDocs, install...)...); err != nil {
 		return err
 	}
+	if w.build.Libc == glibc {
+		if err := w.leaveKit(); err != nil {
+			return fmt.Errorf("keep what makes libgcc: %w", err)
+		}
+	}
 	return w.tidyGCC(ctx)
+}
+
+// gccOptions are the arguments of gcc's configure script.
+func (w *work) gccOptions() ([]string, error) {
+	math, err := w.math()
+	if err != nil {
+		return nil, err
+	}
+	options := []string{
+		"--target=" + w.target, "--with-sysroot=" + filepath.Join(prefix, w.sysroot()), "--with-build-sysroot=" + filepath.Join(w.root, w.sysroot()),
+		"--enable-languages=c", "--disable-bootstrap", "--disable-lto", "--disable-plugin", "--disable-gcov",
+		"--disable-libssp", "--disable-libquadmath", "--disable-libgomp", "--disable-libatomic", "--disable-libsanitizer",
+		"--disable-libvtv", "--disable-libitm", "--disable-libcc1", "--disable-decimal-float", "--without-isl",
+		"--enable-checking=release", "--enable-linker-build-id",
+		"CFLAGS_FOR_TARGET=-O2 -g0", "CXXFLAGS_FOR_TARGET=-O2 -g0",
+	}
+	if w.build.Libc == musl && strings.HasPrefix(w.info.Musl, "powerpc") {
+		options = append(options, "--without-long-double-128") // which musl does not have
+	}
+	return slices.Concat(gnu, options, math, w.part.options), nil
 }
 
 // math returns the options for the libraries that gcc calculates with: static
@@ -193,7 +214,15 @@ func (w *work) tidyGCC(ctx context.Context) error {
 			}
 		}
 	}
-	libraries, _ := filepath.Glob(lib + "/*.[ao]")
+	return w.stripLibrary(ctx)
+}
+
+// stripLibrary removes what debuggers want from libgcc, if it is there.
+func (w *work) stripLibrary(ctx context.Context) error {
+	libraries, _ := filepath.Glob(filepath.Join(w.out, prefix, "lib/gcc/*/*/*.[ao]")) // it is fine
+	if len(libraries) == 0 {
+		return nil
+	}
 	strip := filepath.Join(w.root, "bin", w.target+"-strip")
 	if err := w.command(ctx, w.obj, strip, append([]string{"--strip-debug", "--enable-deterministic-archives"}, libraries...)...); err != nil {
 		return w.problem(ctx, err, "Compiler can't be built", "stripping the library of "+w.in.name+" failed", "Read the log for the cause.")

@@ -12,7 +12,11 @@ import (
 
 // merge puts the files of a tree into another one, as hard links where that
 // is possible: nobody writes to them. Two trees have no file in common.
-func merge(from, to string) error {
+func merge(from, to string) error { return mergeSome(from, to, nil) }
+
+// mergeSome is merge for the files whose path below the tree is wanted, and
+// the folders that these are in. A nil function wants all.
+func mergeSome(from, to string, wanted func(name string) bool) error {
 	err := filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -23,8 +27,15 @@ func merge(from, to string) error {
 		}
 		target := filepath.Join(to, name)
 		switch {
-		case d.IsDir():
+		case d.IsDir() && wanted == nil:
 			return folder(target)
+		case d.IsDir() || wanted != nil && !wanted(name):
+			return nil
+		}
+		if err := folder(filepath.Dir(target)); err != nil {
+			return err
+		}
+		switch {
 		case d.Type() == fs.ModeSymlink:
 			link, err := os.Readlink(path)
 			if err != nil {

@@ -81,6 +81,9 @@ func (w *work) run(ctx context.Context) error {
 	if err := room(w.part.input, w.obj); err != nil {
 		return err
 	}
+	if w.part.kit {
+		return w.part.make(ctx, w)
+	}
 	if err := w.unpack(ctx, w.in, w.src, w.tmp); err != nil {
 		return err
 	}

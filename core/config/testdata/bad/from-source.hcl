@@ -21,12 +21,17 @@ toolchain "aarch64" {
     newlib {}
   }
   from "source" {
+    target = "aarch64-linux-gnu"
     gcc { sha256 = "3311dff32e746499f4df0d5df04d7eb396382d7e108bb9250e7b519b837043a4" }
     linux {
       file   = "none.tar"
       sha256 = "33"
     }
     musl { deb = "musl" }
+  }
+  from "source" {
+    target = "aarch64-linux-musl"
+    glibc { version = "2.36" }
   }
 }
 toolchain "sw64" {

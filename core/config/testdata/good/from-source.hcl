@@ -26,6 +26,19 @@ toolchain "aarch64" {
     }
   }
 }
+toolchain "sw64" {
+  from "source" {
+    glibc {}
+  }
+  from "source" {
+    target = "sw_64-vendor-linux-gnu"
+    glibc {
+      deb     = "glibc-source"
+      patches = ["files/patches/a.patch"]
+      options = ["--enable-kernel=4.4"]
+    }
+  }
+}
 toolchain "loongarch64" {
   from "source" {}
 }
