@@ -12,37 +12,50 @@ import (
 	"github.com/mkmini/mkmini/core/testenv"
 )
 
-// TestSource builds a compiler for riscv64 from Debian's packages of sources,
-// is killed on the way, goes on, and runs what the compiler makes of busybox.
-// `make test-slow` runs it: it takes some ten minutes.
+// TestSource builds compilers from Debian's packages of sources, is killed on
+// the way, goes on, and runs what the compilers make of busybox. `make
+// test-slow` runs it: it takes some ten minutes for each.
 func TestSource(t *testing.T) {
 	if os.Getenv("MKMINI_TEST_SLOW") == "" {
 		t.Skip("slow: make test-slow runs it")
 	}
 	testenv.Tool(t, "apt-get", "apt")
-	for name, pkg := range map[string]string{"gcc": "gcc", "g++": "g++", "make": "make", "bison": "bison", "flex": "flex"} {
+	for name, pkg := range map[string]string{"gcc": "gcc", "g++": "g++", "make": "make", "bison": "bison", "flex": "flex", "gawk": "gawk", "python3": "python3"} {
 		testenv.Tool(t, name, pkg)
 	}
-	emulator := testenv.Tool(t, "qemu-riscv64-static", "qemu-user-static")
+	for _, one := range []built{
+		{"musl", "source.hcl", "riscv64", "riscv64-linux-musl", "gcc, part 4 of 5: ", `^(binutils|linux headers|musl headers), part`},
+		{"glibc", "source-glibc.hcl", "aarch64", "aarch64-linux-gnu", "glibc, part 6 of 7: ", `^(binutils|linux headers|gcc|glibc headers|libgcc for glibc), part`},
+	} {
+		t.Run(one.libc, one.try)
+	}
+}
+
+// built is a compiler from source: it is killed when it says at, and must not
+// make again what matches made.
+type built struct{ libc, config, arch, target, at, made string }
+
+func (b built) try(t *testing.T) {
+	emulator := testenv.Tool(t, "qemu-"+b.arch+"-static", "qemu-user-static")
 	dir := t.TempDir()
 	out := filepath.Join(dir, "out")
-	c := command{args: []string{"-c", filepath.Join("testdata", "e2e", "source.hcl"), "--out", out, "-v"}}
+	c := command{args: []string{"-c", filepath.Join("testdata", "e2e", b.config), "--out", out, "-v"}}
 	if os.Getenv("MKMINI_TEST_STORE") == "" {
 		c.args = append(c.args, "--store", filepath.Join(dir, "store"))
 	}
 
 	first := c.start(t)
-	first.until(t, func(e event.Event) bool { return strings.Contains(e.Message, "gcc, part 4 of 5: ") })
+	first.until(t, func(e event.Event) bool { return strings.Contains(e.Message, b.at) })
 	if err := first.Process.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	first.end(t)
 	first.gone(t)
 
-	events := c.events(t)
+	made := regexp.MustCompile(b.made)
 	compiler := ""
-	for _, e := range events {
-		if regexp.MustCompile(`^(binutils|linux headers|musl headers), part`).MatchString(e.Message) {
+	for _, e := range c.events(t) {
+		if made.MatchString(e.Message) {
 			t.Fatalf("after it was killed it did this again: %s %s", e.Phase, e.Message)
 		}
 		if e.Kind == event.Log && strings.Contains(e.Message, "built a part") {
@@ -53,13 +66,13 @@ func TestSource(t *testing.T) {
 			t.Log(e.Message, e.Elapsed)
 		}
 	}
-	testenv.Output(t, "tar", "-C", dir, "--no-same-owner", "-xf", filepath.Join(out, "source-riscv64.tar"), "bin")
-	tryApplets(t, emulator, filepath.Join(dir, "bin", "busybox"), "riscv64")
-	t.Run("moved", func(t *testing.T) { tryMoved(t, emulator, compiler) })
+	testenv.Output(t, "tar", "-C", dir, "--no-same-owner", "-xf", filepath.Join(out, "source-"+b.arch+".tar"), "bin")
+	tryApplets(t, emulator, filepath.Join(dir, "bin", "busybox"), b.arch)
+	t.Run("moved", func(t *testing.T) { b.tryMoved(t, emulator, compiler) })
 }
 
 // tryMoved compiles with a compiler that was copied to another place.
-func tryMoved(t *testing.T, emulator, compiler string) {
+func (b built) tryMoved(t *testing.T, emulator, compiler string) {
 	dir := filepath.Join(t.TempDir(), "cross")
 	if err := os.CopyFS(dir, os.DirFS(filepath.Dir(filepath.Dir(compiler)))); err != nil {
 		t.Fatal(err)
@@ -77,7 +90,7 @@ func tryMoved(t *testing.T, emulator, compiler string) {
 	for _, option := range []string{"-static", "-fno-pie"} {
 		program := filepath.Join(dir, "hello"+option)
 		testenv.Output(t, gcc, option, "-O2", "-o", program, source, "-lm")
-		got := testenv.Output(t, emulator, "-L", filepath.Join(dir, "riscv64-linux-musl", "sysroot"), program)
+		got := testenv.Output(t, emulator, "-L", filepath.Join(dir, b.target, "sysroot"), program)
 		if got != "1.414 6\n" {
 			t.Errorf("%s: it prints %q", option, got)
 		}
