@@ -33,6 +33,10 @@ func (w *work) configureGlibc(ctx context.Context) error {
 	}, w.part.options...)...)
 }
 
+// noCXX is an argument of glibc's make: there is no C++ for the target, and
+// configure finds that of the machine, which it then makes helpers with.
+const noCXX = "CXX="
+
 // installRoot is the argument of glibc's make that says where to.
 func (w *work) installRoot() string {
 	return "install_root=" + filepath.Join(w.out, prefix, w.sysroot())
@@ -60,10 +64,10 @@ func makeGlibc(ctx context.Context, w *work) error {
 	if err := w.configureGlibc(ctx); err != nil {
 		return err
 	}
-	if err := w.made(ctx, w.obj); err != nil {
+	if err := w.made(ctx, w.obj, noCXX); err != nil {
 		return err
 	}
-	if err := w.install(ctx, w.obj, w.installRoot(), "install"); err != nil {
+	if err := w.install(ctx, w.obj, noCXX, w.installRoot(), "install"); err != nil {
 		return err
 	}
 	sysroot := filepath.Join(w.out, prefix, w.sysroot())
@@ -134,6 +138,12 @@ func makeSharedLibgcc(ctx context.Context, w *work) error {
 	libs, err := filepath.Rel(w.root, filepath.Dir(found[0]))
 	if err != nil {
 		return err
+	}
+	// gcc looks for usr/lib64 as usr/lib/../lib64.
+	for _, tree := range []string{sysroot, filepath.Join(w.out, prefix, w.sysroot())} {
+		if err := folder(filepath.Join(tree, "usr/lib")); err != nil {
+			return fmt.Errorf("install libgcc: %w", err)
+		}
 	}
 	return w.libgcc(ctx, "--enable-shared", "--with-slibdir="+filepath.Join(prefix, libs))
 }

@@ -219,7 +219,11 @@ func (w *work) tidyGCC(ctx context.Context) error {
 
 // stripLibrary removes what debuggers want from libgcc, if it is there.
 func (w *work) stripLibrary(ctx context.Context) error {
-	libraries, _ := filepath.Glob(filepath.Join(w.out, prefix, "lib/gcc/*/*/*.[ao]")) // it is fine
+	var libraries []string
+	for _, pattern := range []string{"lib/gcc/*/*/*.[ao]", "*/sysroot/lib*/libgcc_s.so.*", "*/sysroot/lib*/*/libgcc_s.so.*"} {
+		found, _ := filepath.Glob(filepath.Join(w.out, prefix, pattern)) // it is fine
+		libraries = append(libraries, found...)
+	}
 	if len(libraries) == 0 {
 		return nil
 	}
