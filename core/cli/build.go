@@ -38,14 +38,11 @@ func (a *app) build(ctx context.Context) error {
 }
 
 func (a *app) run(ctx context.Context, view event.Sink) (artifacts []event.Artifact, err error) {
-	t, s, err := a.system(ctx, view)
+	t, s, err := a.guarded(ctx, view)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, t.host.Close()) }()
-	if err := a.guard(ctx, t, s, view); err != nil {
-		return nil, err
-	}
 	if err := a.deliverable(s.config, view); err != nil {
 		return nil, err
 	}

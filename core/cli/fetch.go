@@ -36,14 +36,11 @@ works with the same store.`,
 func (a *app) fetch(ctx context.Context, then func(context.Context, *ui.UI, *tools, *system, build.Inputs) error) (err error) {
 	view := a.view()
 	defer func() { err = errors.Join(err, view.Close()) }()
-	t, s, err := a.system(ctx, view)
+	t, s, err := a.guarded(ctx, view)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, t.host.Close()) }()
-	if err := a.guard(ctx, t, s, view); err != nil {
-		return err
-	}
 	in, err := t.builder.Fetch(ctx, t.job(s))
 	if err != nil {
 		return err

@@ -48,14 +48,11 @@ very same busybox again. What isn't built yet is built.`,
 func (a *app) legal(ctx context.Context, out string, toolchains bool) (err error) {
 	view := a.talk()
 	defer func() { err = errors.Join(err, view.Close()) }()
-	t, s, err := a.system(ctx, view)
+	t, s, err := a.guarded(ctx, view)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, t.host.Close()) }()
-	if err := a.guard(ctx, t, s, view); err != nil {
-		return err
-	}
 	o := build.LegalOptions{Toolchains: toolchains}
 	if !a.flags.offline {
 		o.Packages = a.sourcePackages(t.builder.Store, a.logger(view))

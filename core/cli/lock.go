@@ -170,6 +170,18 @@ func archs(compilers map[string]toolchain.Probed) []string {
 	return slices.Sorted(maps.Keys(compilers))
 }
 
+// guarded is system, held against the lock.
+func (a *app) guarded(ctx context.Context, sink event.Sink) (*tools, *system, error) {
+	t, s, err := a.system(ctx, sink)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := a.guard(ctx, t, s, sink); err != nil {
+		return nil, nil, errors.Join(err, t.host.Close())
+	}
+	return t, s, nil
+}
+
 // guard compares with the lock what is about to be used: at once what is
 // known already, and the compilers when the builder knows them. A difference
 // is an error with --locked, else a warning.

@@ -30,14 +30,11 @@ that is cached, and why it must run. Nothing is built and nothing is probed.`,
 func (a *app) plan(ctx context.Context) (err error) {
 	view := a.view()
 	defer func() { err = errors.Join(err, view.Close()) }()
-	t, s, err := a.system(ctx, view)
+	t, s, err := a.guarded(ctx, view)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, t.host.Close()) }()
-	if err := a.guard(ctx, t, s, view); err != nil {
-		return err
-	}
 	preview, err := t.builder.Preview(ctx, t.job(s))
 	if err != nil {
 		return err

@@ -56,14 +56,11 @@ func (a *app) remake(ctx context.Context) (_ *remade, err error) {
 	}
 	view := a.talk()
 	defer func() { err = errors.Join(err, view.Close()) }()
-	t, s, err := a.system(ctx, view)
+	t, s, err := a.guarded(ctx, view)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, t.host.Close()) }()
-	if err := a.guard(ctx, t, s, view); err != nil {
-		return nil, err
-	}
 	r.config = s.config
 	r.artifacts, err = t.builder.Build(ctx, t.job(s))
 	return r, err
