@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/mkmini/mkmini/core/newc"
 	"github.com/mkmini/mkmini/core/source"
+	"github.com/mkmini/mkmini/plugins/cpio"
 )
 
 // maxSegments is how many archives may follow each other in one.
@@ -64,7 +64,7 @@ type inode struct{ major, minor, ino uint32 }
 
 // segment adds the entries of one archive.
 func (s *scanner) segment(r *bufio.Reader, t *tree) error {
-	archive := newc.NewReader(r)
+	archive := cpio.NewReader(r)
 	files := map[inode]*Entry{}
 	for {
 		h, err := archive.Next()
@@ -89,7 +89,7 @@ var fileTypes = map[uint32]Type{
 	0o040000: Folder, 0o020000: CharDevice, 0o010000: Fifo,
 }
 
-func (s *scanner) newcEntry(archive *newc.Reader, h newc.Header, t *tree, files map[inode]*Entry) error {
+func (s *scanner) newcEntry(archive *cpio.Reader, h cpio.Header, t *tree, files map[inode]*Entry) error {
 	e := &Entry{
 		Type: fileTypes[h.Mode&0o170000], Mode: h.Mode & 0o7777, UID: int(h.UID), GID: int(h.GID), ModTime: int64(h.ModTime),
 	}

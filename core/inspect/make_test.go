@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/mkmini/mkmini/core/newc"
+	"github.com/mkmini/mkmini/plugins/cpio"
 )
 
 // dir, file and the others make entries of archives.
@@ -75,7 +75,7 @@ func newcOf(entries ...*tar.Header) []byte {
 		name := filepath.Clean(e.Name)
 		add(name, i, types[e.Typeflag]|int(e.Mode), e.Uid, e.Gid, max(0, int(e.ModTime.Unix())), content)
 	}
-	add(newc.Trailer, 0, 0, 0, 0, 0, "")
+	add(cpio.Trailer, 0, 0, 0, 0, 0, "")
 	return b.Bytes()
 }
 

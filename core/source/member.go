@@ -17,7 +17,7 @@ import (
 
 	"github.com/mholt/archiver/v4"
 
-	"github.com/mkmini/mkmini/core/newc"
+	"github.com/mkmini/mkmini/plugins/cpio"
 )
 
 // Member is one entry of an archive, as the archive has it.
@@ -89,7 +89,7 @@ func Members(ctx context.Context, archive string, limits Limits, visit func(m Me
 	}
 	defer r.Close()
 	plain := bufio.NewReaderSize(r, 256<<10)
-	if head, err := plain.Peek(6); err == nil && newc.IsArchive(head) {
+	if head, err := plain.Peek(6); err == nil && cpio.IsArchive(head) {
 		return m.cpio(ctx, plain, false)
 	}
 	return m.tar(ctx, plain, nil)
@@ -118,7 +118,7 @@ func archiveFormat(in *os.File) (format archiver.Decompressor, kind string, err 
 	switch {
 	case bytes.HasPrefix(head, []byte("PK\x03\x04")), bytes.HasPrefix(head, []byte("PK\x05\x06")):
 		return nil, "zip", nil
-	case newc.IsArchive(head):
+	case cpio.IsArchive(head):
 		return nil, "cpio", nil
 	}
 	format, err = decompressor(head)

@@ -9,7 +9,7 @@ import (
 	"io/fs"
 	"strings"
 
-	"github.com/mkmini/mkmini/core/newc"
+	"github.com/mkmini/mkmini/plugins/cpio"
 )
 
 // inode identifies a file in a cpio archive.
@@ -28,7 +28,7 @@ type links struct {
 
 // cpio reads a cpio archive; direct says that it isn't compressed.
 func (m *members) cpio(ctx context.Context, r *bufio.Reader, direct bool) error {
-	archive := newc.NewReader(r)
+	archive := cpio.NewReader(r)
 	l := &links{first: make(map[inode]string), waiting: make(map[inode][]Member)}
 	for {
 		h, err := archive.Next()
@@ -73,7 +73,7 @@ var cpioTypes = map[uint32]fs.FileMode{
 	0o060000: fs.ModeDevice, 0o010000: fs.ModeNamedPipe, 0o140000: fs.ModeSocket,
 }
 
-func (m *members) cpioEntry(ctx context.Context, archive *newc.Reader, h newc.Header, l *links, direct bool) error {
+func (m *members) cpioEntry(ctx context.Context, archive *cpio.Reader, h cpio.Header, l *links, direct bool) error {
 	kind, known := cpioTypes[h.Mode&0o170000]
 	if !known {
 		return fmt.Errorf("it has the unknown mode %o", h.Mode)

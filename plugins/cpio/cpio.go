@@ -1,17 +1,23 @@
 // Package cpio writes and reads cpio archives in the "newc" format, which is
-// what the Linux kernel unpacks as an initramfs.
+// what the Linux kernel unpacks as an initramfs. It is a library, and no plugin:
+// the core reads with it what anybody wrote, and the exporter what it wrote
+// itself.
 // Source: Documentation/driver-api/early-userspace/buffer-format.rst.
 package cpio
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 )
 
 const (
-	magic      = "070701"
+	magic = "070701"
+	// magicSum is that of the same format with sums of the content.
+	magicSum   = "070702"
 	headerSize = 110
-	trailer    = "TRAILER!!!"
+	// Trailer is the name of the entry that ends an archive.
+	Trailer = "TRAILER!!!"
 	// maxName is the kernel's PATH_MAX, with the NUL at the end.
 	maxName = 4096
 	// blockSize is what cpio archives are padded to.
@@ -31,11 +37,11 @@ const (
 
 // Header is the header of an entry.
 type Header struct {
-	// Name is relative, with slashes.
+	// Name is relative, with slashes, where Writer wrote it.
 	Name string
-	// Ino identifies the file: entries with the same number and a Links of
-	// more than one are hard links of each other.
-	Ino uint32
+	// Ino identifies the file together with DevMajor and DevMinor: entries
+	// that have the same, and a Links of more than one, are names of one file.
+	Ino, DevMajor, DevMinor uint32
 	// Mode holds type and permissions as in inode(7).
 	Mode uint32
 	// UID and GID are the numbers of owner and group.
@@ -51,8 +57,10 @@ type Header struct {
 	Major, Minor uint32
 }
 
-// ErrFormat is the error, wrapped, of what is no newc archive.
-var ErrFormat = errors.New("no cpio archive in newc format")
+// IsArchive says whether an archive begins like this.
+func IsArchive(head []byte) bool {
+	return bytes.HasPrefix(head, []byte(magic)) || bytes.HasPrefix(head, []byte(magicSum))
+}
 
 // CheckName refuses names that the kernel can't take from an archive.
 func CheckName(name string) error {
@@ -64,7 +72,7 @@ func CheckName(name string) error {
 			return errors.New("the name holds a NUL byte")
 		}
 	}
-	if name == trailer {
+	if name == Trailer {
 		return errors.New("the name marks the end of a cpio archive")
 	}
 	return nil

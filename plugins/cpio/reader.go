@@ -8,19 +8,32 @@ import (
 	"strconv"
 )
 
-// Reader reads an archive, and is strict: what Writer wouldn't write is an
-// error.
+// Reader reads one archive.
 type Reader struct {
-	r    io.Reader
-	at   int64
-	left int64
+	r io.Reader
+	// at is the number of bytes read, and left those of the current content.
+	at, left int64
+	strict   bool
+	// head and name are where headers are read to.
+	head [headerSize]byte
+	name []byte
 }
 
-// NewReader returns a reader of r, which should be buffered.
+// NewReader returns a reader of r, which should be buffered. It takes what the
+// kernel takes, where that makes sense, and reads no further than the last
+// header: another archive may follow.
 func NewReader(r io.Reader) *Reader { return &Reader{r: r} }
 
-// Next returns the next header. At the end of the archive it makes sure that
-// nothing but zeros follows, and returns io.EOF.
+// NewStrictReader returns a reader of r, which should be buffered. What Writer
+// wouldn't write is an error, and so is what follows the archive.
+func NewStrictReader(r io.Reader) *Reader { return &Reader{r: r, strict: true} }
+
+// Offset returns how many bytes were read: behind Next, where the content
+// begins.
+func (r *Reader) Offset() int64 { return r.at }
+
+// Next returns the next header, and io.EOF at the end of the archive. With an
+// error it returns the entry's name, if that is known.
 func (r *Reader) Next() (Header, error) {
 	if _, err := io.Copy(io.Discard, r); err != nil {
 		return Header{}, err
@@ -30,13 +43,15 @@ func (r *Reader) Next() (Header, error) {
 	}
 	h, err := r.header()
 	if err != nil {
-		return Header{}, err
+		return h, err
 	}
-	if h.Name == trailer {
-		return Header{}, r.end(h)
+	if h.Name == Trailer {
+		return h, r.end(h)
 	}
-	if err := CheckName(h.Name); err != nil {
-		return Header{}, fmt.Errorf("%w: %w", ErrFormat, err)
+	if r.strict {
+		if err := CheckName(h.Name); err != nil {
+			return h, err
+		}
 	}
 	r.left = int64(h.Size)
 	return h, nil
@@ -50,62 +65,81 @@ func (r *Reader) Read(p []byte) (int, error) {
 	n, err := r.r.Read(p[:min(int64(len(p)), r.left)])
 	r.at += int64(n)
 	r.left -= int64(n)
-	if errors.Is(err, io.EOF) && r.left > 0 {
+	switch {
+	case errors.Is(err, io.EOF) && r.left > 0:
 		err = io.ErrUnexpectedEOF
+	case errors.Is(err, io.EOF):
+		err = nil
 	}
 	return n, err
 }
 
 // header reads a header with its name and padding.
 func (r *Reader) header() (Header, error) {
-	raw, err := r.take(headerSize)
-	if err != nil {
+	if err := r.full(r.head[:]); err != nil {
 		return Header{}, err
 	}
-	if string(raw[:len(magic)]) != magic {
-		return Header{}, fmt.Errorf("%w: the magic number is %q", ErrFormat, raw[:len(magic)])
+	if !IsArchive(r.head[:]) || r.strict && string(r.head[:len(magic)]) != magic {
+		return Header{}, fmt.Errorf("at byte %d is no header of a cpio archive in newc format", r.at-headerSize)
 	}
-	var field [13]uint32
-	for i := range field {
-		digits := string(raw[len(magic)+8*i:][:8])
+	var n [13]uint32
+	for i := range n {
+		digits := string(r.head[len(magic)+8*i:][:8])
+		// ParseUint would take a sign or an underscore in other bases only.
 		value, err := strconv.ParseUint(digits, 16, 32)
-		// ParseUint would take a sign or an underscore in other bases only,
-		// and a header has eight digits always.
 		if err != nil {
-			return Header{}, fmt.Errorf("%w: %q is no number", ErrFormat, digits)
+			return Header{}, fmt.Errorf("a header holds %q, which is no number", digits)
 		}
-		field[i] = uint32(value)
+		n[i] = uint32(value)
 	}
-	if field[11] == 0 || field[11] > maxName {
-		return Header{}, fmt.Errorf("%w: a name of %d bytes", ErrFormat, field[11])
+	h := Header{
+		Ino: n[0], Mode: n[1], UID: n[2], GID: n[3], Links: n[4], ModTime: n[5], Size: n[6],
+		DevMajor: n[7], DevMinor: n[8], Major: n[9], Minor: n[10],
 	}
-	name, err := r.take(int(field[11]))
-	if err != nil {
-		return Header{}, err
+	if r.strict && n[12] != 0 {
+		return h, errors.New("a checksum is set")
 	}
-	if bytes.IndexByte(name, 0) != len(name)-1 {
-		return Header{}, fmt.Errorf("%w: a name that doesn't end in one NUL", ErrFormat)
+	var err error
+	if h.Name, err = r.readName(n[11]); err != nil {
+		return h, err
 	}
-	if field[7] != 0 || field[8] != 0 || field[12] != 0 {
-		return Header{}, fmt.Errorf("%w: a device of the archive or a checksum is set", ErrFormat)
-	}
-	return Header{
-		Ino: field[0], Mode: field[1], UID: field[2], GID: field[3], Links: field[4], ModTime: field[5],
-		Size: field[6], Major: field[9], Minor: field[10], Name: string(name[:len(name)-1]),
-	}, r.pad()
+	return h, r.pad()
 }
 
-// end checks the last header and what follows it.
+// readName reads a name of so many bytes with the NUL at its end.
+func (r *Reader) readName(size uint32) (string, error) {
+	if size == 0 || size > maxName {
+		return "", fmt.Errorf("a name has %d bytes, cpio takes 1 to %d", size, maxName)
+	}
+	r.name = append(r.name[:0], make([]byte, size)...)
+	if err := r.full(r.name); err != nil {
+		return "", err
+	}
+	end := bytes.IndexByte(r.name, 0)
+	if r.strict && end != len(r.name)-1 {
+		return "", errors.New("a name doesn't end in one NUL")
+	}
+	if end < 0 {
+		end = len(r.name)
+	}
+	return string(r.name[:end]), nil
+}
+
+// end checks the last header and what follows it, if the reader is strict, and
+// returns io.EOF.
 func (r *Reader) end(h Header) error {
-	if h != (Header{Name: trailer, Links: 1}) {
-		return fmt.Errorf("%w: the last header is %+v", ErrFormat, h)
+	if !r.strict {
+		return io.EOF
+	}
+	if h != (Header{Name: Trailer, Links: 1}) {
+		return fmt.Errorf("the last header is %+v", h)
 	}
 	buffer := make([]byte, blockSize)
 	for {
 		n, err := r.r.Read(buffer)
 		r.at += int64(n)
 		if len(bytes.Trim(buffer[:n], "\x00")) > 0 {
-			return fmt.Errorf("%w: something follows its end", ErrFormat)
+			return errors.New("something follows the end of the archive")
 		}
 		if errors.Is(err, io.EOF) {
 			break
@@ -115,27 +149,29 @@ func (r *Reader) end(h Header) error {
 		}
 	}
 	if r.at%blockSize != 0 {
-		return fmt.Errorf("%w: it isn't padded to %d bytes", ErrFormat, blockSize)
+		return fmt.Errorf("the archive isn't padded to %d bytes", blockSize)
 	}
 	return io.EOF
 }
 
-// pad reads zeros up to a multiple of four bytes.
+// pad skips to the next multiple of four bytes.
 func (r *Reader) pad() error {
-	zeros, err := r.take(int((4 - r.at%4) % 4))
-	if err == nil && len(bytes.Trim(zeros, "\x00")) > 0 {
-		err = fmt.Errorf("%w: the padding isn't zero", ErrFormat)
+	var some [3]byte
+	if err := r.full(some[:-r.at&3]); err != nil {
+		return err
 	}
-	return err
+	if r.strict && some != [3]byte{} {
+		return errors.New("the padding isn't zero")
+	}
+	return nil
 }
 
-// take reads n bytes.
-func (r *Reader) take(n int) ([]byte, error) {
-	raw := make([]byte, n)
-	got, err := io.ReadFull(r.r, raw)
-	r.at += int64(got)
-	if errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF
+// full reads into all of p.
+func (r *Reader) full(p []byte) error {
+	n, err := io.ReadFull(r.r, p)
+	r.at += int64(n)
+	if errors.Is(err, io.EOF) && len(p) > 0 {
+		return io.ErrUnexpectedEOF
 	}
-	return raw, err
+	return err
 }

@@ -34,10 +34,9 @@ func (w *Writer) WriteHeader(h Header) error {
 // header writes any header, the one at the end included.
 func (w *Writer) header(h Header) error {
 	w.name, w.left = h.Name, h.Size
-	// The devices that the archive was made on are 0:0, checksums are for
-	// another format.
+	// Checksums are for another format.
 	text := fmt.Sprintf("%s%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%s\x00", magic,
-		h.Ino, h.Mode, h.UID, h.GID, h.Links, h.ModTime, h.Size, 0, 0, h.Major, h.Minor, len(h.Name)+1, 0, h.Name)
+		h.Ino, h.Mode, h.UID, h.GID, h.Links, h.ModTime, h.Size, h.DevMajor, h.DevMinor, h.Major, h.Minor, len(h.Name)+1, 0, h.Name)
 	w.write([]byte(text))
 	return w.pad(4)
 }
@@ -60,7 +59,7 @@ func (w *Writer) Close() error {
 	if err := w.finish(); err != nil {
 		return err
 	}
-	w.header(Header{Name: trailer, Links: 1})
+	w.header(Header{Name: Trailer, Links: 1})
 	w.pad(blockSize)
 	if w.err != nil {
 		return w.err

@@ -60,7 +60,7 @@ func writeCpio(ctx context.Context, w io.Writer, img sdk.Image, epoch time.Time)
 // checkCpio reads an archive back and compares it with the layer, entry by
 // entry and byte by byte.
 func checkCpio(ctx context.Context, r io.Reader, img sdk.Image, epoch time.Time) error {
-	archive := cpio.NewReader(bufio.NewReaderSize(r, 64<<10))
+	archive := cpio.NewStrictReader(bufio.NewReaderSize(r, 64<<10))
 	_, err := walkInitramfs(ctx, img, epoch, func(want cpio.Header, content io.Reader) error {
 		got, err := archive.Next()
 		if err != nil {

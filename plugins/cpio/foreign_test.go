@@ -1,4 +1,4 @@
-package newc_test
+package cpio_test
 
 import (
 	"bufio"
@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/mkmini/mkmini/core/newc"
+	"github.com/mkmini/mkmini/plugins/cpio"
 )
 
 // entry returns an entry with its padding.
@@ -21,8 +21,8 @@ func entry(magic, name, content string) string {
 	return pad(head) + pad(content)
 }
 
-func read(archive string) (names []string, headers []newc.Header, err error) {
-	r := newc.NewReader(bufio.NewReader(strings.NewReader(archive)))
+func read(archive string) (names []string, headers []cpio.Header, err error) {
+	r := cpio.NewReader(bufio.NewReader(strings.NewReader(archive)))
 	for {
 		h, err := r.Next()
 		if err == io.EOF {
@@ -43,13 +43,13 @@ func read(archive string) (names []string, headers []newc.Header, err error) {
 	}
 }
 
-func TestReader(t *testing.T) {
-	end := entry("070701", newc.Trailer, "")
+func TestForeign(t *testing.T) {
+	end := entry("070701", cpio.Trailer, "")
 	names, headers, err := read(entry("070701", "a", "12345") + entry("070702", "b/c\n", "") + end)
 	if diff := cmp.Diff([]string{"a=12345", "b/c\n="}, names); diff != "" || err != nil {
 		t.Fatalf("%v (-want +got):\n%s", err, diff)
 	}
-	want := newc.Header{Name: "a", Ino: 7, Mode: 0o100644, UID: 1, GID: 2, Links: 1, ModTime: 9, Size: 5, DevMajor: 3, DevMinor: 4, Major: 5, Minor: 6}
+	want := cpio.Header{Name: "a", Ino: 7, Mode: 0o100644, UID: 1, GID: 2, Links: 1, ModTime: 9, Size: 5, DevMajor: 3, DevMinor: 4, Major: 5, Minor: 6}
 	if headers[0] != want {
 		t.Errorf("got %+v, want %+v", headers[0], want)
 	}
@@ -66,11 +66,11 @@ func TestReader(t *testing.T) {
 	}
 }
 
-func FuzzReader(f *testing.F) {
-	f.Add([]byte(entry("070701", "a", "12345") + entry("070701", newc.Trailer, "")))
+func FuzzForeign(f *testing.F) {
+	f.Add([]byte(entry("070701", "a", "12345") + entry("070701", cpio.Trailer, "")))
 	f.Add([]byte(entry("070702", "", "")))
 	f.Fuzz(func(t *testing.T, archive []byte) {
-		r := newc.NewReader(bufio.NewReader(bytes.NewReader(archive)))
+		r := cpio.NewReader(bufio.NewReader(bytes.NewReader(archive)))
 		for {
 			h, err := r.Next()
 			if err != nil {
