@@ -47,6 +47,9 @@ const (
 	flagInline    = 0x10000000
 )
 
+// ID returns its number.
+func (n *Inode) ID() uint32 { return n.Number }
+
 // IsFolder and IsSymlink say what it is.
 func (n *Inode) IsFolder() bool  { return n.Mode&typeMask == folder }
 func (n *Inode) IsSymlink() bool { return n.Mode&typeMask == symlink }

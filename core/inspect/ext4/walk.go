@@ -4,62 +4,38 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"path"
+
+	"github.com/mkmini/mkmini/core/inspect/walk"
 )
 
 const (
 	rootInode = 2
 	// maxFolder is the most bytes of one folder.
 	maxFolder = 1 << 30
-	maxDepth  = 2048
 )
 
 // Walk calls visit for the root, whose name is ".", and for each name below
 // it, folders before what is in them. An inode with several names comes with
 // each.
 func (f *FS) Walk(visit func(name string, n *Inode) error) error {
-	root, err := f.inode(rootInode)
-	if err != nil {
-		return err
-	}
-	if !root.IsFolder() {
-		return broken("its root is no folder")
-	}
-	w := &walk{fs: f, visit: visit, seen: map[uint32]bool{}}
-	return w.folder(".", root, 0)
+	return walk.Walk(tree{f}, rootInode, visit)
 }
 
-// walk is one way through a file system.
-type walk struct {
-	fs    *FS
-	visit func(name string, n *Inode) error
-	seen  map[uint32]bool // folders
-}
+// tree is a file system as it is walked through: its references are the
+// inodes' numbers.
+type tree struct{ fs *FS }
 
-func (w *walk) folder(name string, n *Inode, depth int) error {
-	if w.seen[n.Number] || depth > maxDepth {
-		return broken("the folder of inode %d has two names, or is too deep", n.Number)
-	}
-	w.seen[n.Number] = true
-	if err := w.visit(name, n); err != nil {
-		return err
-	}
-	entries, err := w.fs.entries(n)
+func (t tree) Inode(ref uint64) (*Inode, error) { return t.fs.inode(uint32(ref)) }
+
+func (t tree) Broken(format string, args ...any) error { return broken(format, args...) }
+
+func (t tree) Names(folder *Inode, each func(name string, ref uint64) error) error {
+	entries, err := t.fs.entries(folder)
 	if err != nil {
-		return fmt.Errorf("folder of inode %d: %w", n.Number, err)
+		return fmt.Errorf("folder of inode %d: %w", folder.Number, err)
 	}
 	for _, e := range entries {
-		child, err := w.fs.inode(e.inode)
-		if err != nil {
-			return err
-		}
-		at := path.Join(name, e.name)
-		if child.IsFolder() {
-			err = w.folder(at, child, depth+1)
-		} else {
-			err = w.visit(at, child)
-		}
-		if err != nil {
+		if err := each(e.name, uint64(e.inode)); err != nil {
 			return err
 		}
 	}
@@ -117,21 +93,9 @@ func parse(list []entry, b []byte) ([]entry, error) {
 			return nil, broken("an entry makes no sense")
 		}
 		if text := string(b[head : head+min(name, length-head)]); inode != 0 && text != "." && text != ".." {
-			if !isName(text) {
-				return nil, broken("%q is no name", text)
-			}
 			list = append(list, entry{text, inode})
 		}
 		b = b[length:]
 	}
 	return list, nil
-}
-
-func isName(s string) bool {
-	for i := range len(s) {
-		if s[i] == '/' || s[i] == 0 {
-			return false
-		}
-	}
-	return s != ""
 }

@@ -53,6 +53,9 @@ var modes = map[uint16]uint32{
 	folder: 0o040000, file: 0o100000, symlink: 0o120000, block: 0o060000, char: 0o020000, fifo: 0o010000, socket: 0o140000,
 }
 
+// ID returns its number.
+func (n *Inode) ID() uint32 { return n.Number }
+
 // IsFolder says what it is.
 func (n *Inode) IsFolder() bool { return n.Mode&0o170000 == modes[folder] }
 
