@@ -7,11 +7,11 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
 
 	"github.com/mkmini/mkmini/core/linkage"
+	"github.com/mkmini/mkmini/core/symlink"
 )
 
 // layerTree is a root file system in its archive, as programs in it see it. Of
@@ -79,34 +79,17 @@ func (t *layerTree) read() error {
 	}
 }
 
-// maxLinks is how many symlinks Linux follows in a path.
-const maxLinks = 40
-
-// resolve follows the symlinks of a path, and returns where it leads.
+// resolve follows the symlinks of a path, and returns where it leads; "" if
+// they go in a circle.
 func (t *layerTree) resolve(name string) string {
-	done, left := "", strings.Split(name, "/")
-	for links := 0; len(left) > 0 && links <= maxLinks; {
-		part := left[0]
-		left = left[1:]
-		switch part {
-		case "", ".":
-			continue
-		case "..":
-			done = strings.TrimPrefix(path.Dir("/"+done), "/")
-			continue
-		}
-		at := path.Join(done, part)
-		if m := t.names[at]; m.kind == tar.TypeSymlink {
-			links++
-			left = append(strings.Split(m.target, "/"), left...)
-			if strings.HasPrefix(m.target, "/") {
-				done = ""
-			}
-			continue
-		}
-		done = at
+	at, err := symlink.Resolve(name, true, func(at string, _ bool) (symlink.Name, error) {
+		m := t.names[at]
+		return symlink.Name{Link: m.kind == tar.TypeSymlink, Target: m.target}, nil
+	})
+	if err != nil {
+		return ""
 	}
-	return done
+	return at
 }
 
 // section is a file within the archive.

@@ -96,36 +96,14 @@ func (a *app) describer(logger *slog.Logger) func(context.Context, string, strin
 
 // init installs what the configuration requires.
 func (a *app) init(ctx context.Context, upgrade bool) error {
-	file, err := a.read()
-	if err != nil {
-		return err
-	}
 	if upgrade && a.flags.locked {
 		return &usageError{"--upgrade changes the lock, and --locked forbids that: give one of them"}
 	}
-	r, err := a.depot(ctx)
-	if err != nil {
+	lock, err := a.eachRequired(ctx, func(r required) error { return a.initOne(ctx, r, upgrade) })
+	if lock == nil || ctx.Err() != nil {
 		return err
 	}
-	defer r.done()
-	lock, err := a.loadLock()
-	if err != nil {
-		return err
-	}
-	if len(file.Required()) == 0 {
-		fmt.Fprintf(a.Streams.Out, "%s requires no plugins.\n", a.flags.config)
-		return nil
-	}
-	var errs []error
-	for _, p := range file.Required() {
-		if err := a.initOne(ctx, r, lock, p, configPlugins(file.Dir()), upgrade); err != nil {
-			errs = append(errs, at(err, p.Range))
-		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-	}
-	return errors.Join(errors.Join(errs...), a.saveLock(lock))
+	return errors.Join(err, a.saveLock(lock))
 }
 
 // saveLock writes the lock and says so, unless it must not change.
@@ -163,18 +141,18 @@ func (a *app) request(lock *lockfile.File, p config.RequiredPlugin, upgrade bool
 }
 
 // initOne installs one plugin, unless it is there, and puts it into the lock.
-func (a *app) initOne(ctx context.Context, r *depot, lock *lockfile.File, p config.RequiredPlugin, dir string, upgrade bool) error {
-	req, err := a.request(lock, p, upgrade)
+func (a *app) initOne(ctx context.Context, r required, upgrade bool) error {
+	req, err := a.request(r.lock, r.plugin, upgrade)
 	if err != nil {
 		return err
 	}
-	rel, err := r.store.Resolve(ctx, req)
+	rel, err := r.depot.store.Resolve(ctx, req)
 	if err != nil {
 		return err
 	}
 	did, path := "is installed", ""
-	if path = installed(ctx, rel, dir, p.Name); path == "" {
-		in, err := r.store.Install(ctx, req, rel, dir, a.fetchProgress(p.Name))
+	if path = installed(ctx, rel, r.dir, r.plugin.Name); path == "" {
+		in, err := r.depot.store.Install(ctx, req, rel, r.dir, a.fetchProgress(r.plugin.Name))
 		if err != nil {
 			return err
 		}
@@ -182,7 +160,7 @@ func (a *app) initOne(ctx context.Context, r *depot, lock *lockfile.File, p conf
 	}
 	a.told(rel, did, path)
 	if !a.flags.locked {
-		lock.Update("", nil, []lockfile.Entry{lockEntry(p, rel)})
+		r.lock.Update("", nil, []lockfile.Entry{lockEntry(r.plugin, rel)})
 	}
 	return nil
 }

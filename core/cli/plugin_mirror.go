@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mkmini/mkmini/core/config"
 	"github.com/mkmini/mkmini/core/config/lockfile"
 	"github.com/mkmini/mkmini/core/pluginstore"
 )
@@ -24,8 +23,8 @@ hashes for all platforms that they are made for. Only lists of hashes are
 fetched.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			err := a.eachRequired(cmd.Context(), upgrade, func(_ *depot, lock *lockfile.File, p config.RequiredPlugin, _ pluginstore.Request, rel *pluginstore.Release) error {
-				lock.Update("", nil, []lockfile.Entry{lockEntry(p, rel)})
+			err := a.eachListed(cmd.Context(), upgrade, func(r required, _ pluginstore.Request, rel *pluginstore.Release) error {
+				r.lock.Update("", nil, []lockfile.Entry{lockEntry(r.plugin, rel)})
 				a.told(rel, "locked", strings.Join(rel.Platforms(), ", "))
 				return nil
 			})
@@ -70,8 +69,8 @@ of the settings. The releases are those of the lock, if that names some.`,
 }
 
 func (a *app) mirrorPlugins(ctx context.Context, dir string, platforms []string) error {
-	return a.eachRequired(ctx, false, func(r *depot, _ *lockfile.File, _ config.RequiredPlugin, req pluginstore.Request, rel *pluginstore.Release) error {
-		names, err := r.store.Copy(ctx, req, rel, dir, platforms, a.fetchProgress(rel.Name))
+	return a.eachListed(ctx, false, func(r required, req pluginstore.Request, rel *pluginstore.Release) error {
+		names, err := r.depot.store.Copy(ctx, req, rel, dir, platforms, a.fetchProgress(rel.Name))
 		for _, name := range names {
 			fmt.Fprintln(a.Streams.Out, shown(filepath.Join(dir, rel.Name, rel.Version, name)))
 		}
@@ -79,46 +78,20 @@ func (a *app) mirrorPlugins(ctx context.Context, dir string, platforms []string)
 	})
 }
 
-// eachRequired calls do with the release of each plugin that a configuration
+// eachListed calls do with the release of each plugin that a configuration
 // requires, whose list of hashes was read.
-func (a *app) eachRequired(ctx context.Context, upgrade bool, do func(*depot, *lockfile.File, config.RequiredPlugin, pluginstore.Request, *pluginstore.Release) error) error {
-	file, err := a.read()
-	if err != nil {
-		return err
-	}
-	r, err := a.depot(ctx)
-	if err != nil {
-		return err
-	}
-	defer r.done()
-	lock, err := a.loadLock()
-	if err != nil {
-		return err
-	}
-	if len(file.Required()) == 0 {
-		fmt.Fprintf(a.Streams.Out, "%s requires no plugins.\n", a.flags.config)
-		return nil
-	}
-	var errs []error
-	for _, p := range file.Required() {
-		err := func() error {
-			req, err := a.request(lock, p, upgrade)
-			if err != nil {
-				return err
-			}
-			req.Listed = true
-			rel, err := r.store.Resolve(ctx, req)
-			if err != nil {
-				return err
-			}
-			return do(r, lock, p, req, rel)
-		}()
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
+func (a *app) eachListed(ctx context.Context, upgrade bool, do func(required, pluginstore.Request, *pluginstore.Release) error) error {
+	_, err := a.eachRequired(ctx, func(r required) error {
+		req, err := a.request(r.lock, r.plugin, upgrade)
 		if err != nil {
-			errs = append(errs, at(err, p.Range))
+			return err
 		}
-	}
-	return errors.Join(errs...)
+		req.Listed = true
+		rel, err := r.depot.store.Resolve(ctx, req)
+		if err != nil {
+			return err
+		}
+		return do(r, req, rel)
+	})
+	return err
 }

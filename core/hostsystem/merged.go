@@ -4,6 +4,8 @@ import (
 	"context"
 	"io/fs"
 	"strings"
+
+	"github.com/mkmini/mkmini/core/symlink"
 )
 
 // mergeable are the folders that are links into /usr on merged systems.
@@ -14,7 +16,7 @@ var mergeable = []string{"bin", "sbin", "lib", "lib32", "lib64", "libx32", "libo
 func (s *selection) addMerged(context.Context) error {
 	used := make(map[string]bool)
 	for name := range s.items {
-		for at := parent(name); at != "" && !used[at]; at = parent(at) {
+		for at := symlink.Parent(name); at != "" && !used[at]; at = symlink.Parent(at) {
 			used[at] = true
 		}
 	}

@@ -13,6 +13,8 @@ import (
 
 	"github.com/bmatcuk/doublestar/v4"
 	"golang.org/x/sys/unix"
+
+	"github.com/mkmini/mkmini/core/symlink"
 )
 
 // volatile are folders whose content is of a running system's moment, and not
@@ -149,7 +151,7 @@ func (s *selection) walk(ctx context.Context, folder string, judge func(rel stri
 			switch judge(e.Name(), k.info.IsDir()) {
 			case keep:
 				below = nil
-				if _, _, err := s.take(parent(name)); err != nil {
+				if _, _, err := s.take(symlink.Parent(name)); err != nil {
 					return err
 				}
 			case prune:

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
 
@@ -13,15 +12,10 @@ import (
 
 	"github.com/mkmini/mkmini/core/config"
 	"github.com/mkmini/mkmini/core/fault"
+	"github.com/mkmini/mkmini/core/symlink"
 )
 
-// maxLinks is how many symlinks Linux follows in a path.
-const maxLinks = 40
-
-var (
-	errNoFolder = errors.New("it is below something that is no folder")
-	errLoop     = errors.New("its symlinks go in a circle")
-)
+var errNoFolder = errors.New("it is below something that is no folder")
 
 // selection is what is taken, in the making. Names have no leading slash; ""
 // is the root.
@@ -69,59 +63,20 @@ func (s *selection) disk(name string) string {
 // excepted unless whole is set, and returns where it leads. It calls pass, if
 // there is one, for all that is on the way and for the end.
 func (s *selection) resolve(name string, whole bool, pass func(name string, k known)) (string, error) {
-	done := ""
-	left := strings.Split(name, "/")
-	for links := 0; len(left) > 0; {
-		part := left[0]
-		left = left[1:]
-		switch part {
-		case "", ".":
-			continue
-		case "..":
-			done = parent(done)
-			continue
-		}
-		at := path.Join(done, part)
+	return symlink.Resolve(name, whole, func(at string, more bool) (symlink.Name, error) {
 		k := s.look(at)
 		if k.err != nil {
-			return at, k.err
+			return symlink.Name{}, k.err
 		}
 		if pass != nil {
 			pass(at, k)
 		}
-		if k.info.Mode()&fs.ModeSymlink != 0 && (whole || remains(left)) {
-			if links++; links > maxLinks {
-				return at, errLoop
-			}
-			left = append(strings.Split(k.target, "/"), left...)
-			if strings.HasPrefix(k.target, "/") {
-				done = ""
-			}
-			continue
+		link := k.info.Mode()&fs.ModeSymlink != 0
+		if more && !link && !k.info.IsDir() {
+			return symlink.Name{}, errNoFolder
 		}
-		if remains(left) && !k.info.IsDir() {
-			return at, errNoFolder
-		}
-		done = at
-	}
-	return done, nil
-}
-
-func parent(name string) string {
-	if i := strings.LastIndexByte(name, '/'); i >= 0 {
-		return name[:i]
-	}
-	return ""
-}
-
-// remains says whether anything of a path is left to follow.
-func remains(parts []string) bool {
-	for _, part := range parts {
-		if part != "" && part != "." {
-			return true
-		}
-	}
-	return false
+		return symlink.Name{Link: link, Target: k.target}, nil
+	})
 }
 
 // take adds a path with the folders above it, all symlinks on the way, and
@@ -176,7 +131,7 @@ func (s *selection) excluded(name string) bool {
 	if len(s.host.Exclude) == 0 {
 		return false
 	}
-	for at := name; at != ""; at = parent(at) {
+	for at := name; at != ""; at = symlink.Parent(at) {
 		for _, pattern := range s.host.Exclude {
 			if doublestar.MatchUnvalidated(strings.TrimPrefix(pattern, "/"), at) {
 				return true

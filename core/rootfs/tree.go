@@ -9,13 +9,13 @@ import (
 	"strings"
 
 	"github.com/mkmini/mkmini/core/fault"
+	"github.com/mkmini/mkmini/core/symlink"
 )
 
 // Limits of Linux: source limits.h.
 const (
-	maxPath  = 4095
-	maxName  = 255
-	maxLinks = 40
+	maxPath = 4095
+	maxName = 255
 )
 
 // origin is where a node comes from.
@@ -167,33 +167,17 @@ func (t *tree) resolve(path string, whole bool) (string, error) {
 	if t.isPlain(path, whole) {
 		return path, nil
 	}
-	var done []string
-	left := strings.Split(path, "/")
-	for links := 0; len(left) > 0; {
-		part := left[0]
-		left = left[1:]
-		switch part {
-		case "", ".":
-			continue
-		case "..":
-			done = done[:max(0, len(done)-1)]
-			continue
-		}
-		at := strings.Join(append(slices.Clip(done), part), "/")
+	at, err := symlink.Resolve(path, whole, func(at string, _ bool) (symlink.Name, error) {
 		n := t.get(at)
-		if n == nil || n.kind != Symlink || (len(left) == 0 && !whole) {
-			done = append(done, part)
-			continue
+		if n == nil || n.kind != Symlink {
+			return symlink.Name{}, nil
 		}
-		if links++; links > maxLinks {
-			return "", fmt.Errorf("the symlinks on the way of %q go in a circle", "/"+path)
-		}
-		left = append(strings.Split(n.target, "/"), left...)
-		if strings.HasPrefix(n.target, "/") {
-			done = nil
-		}
+		return symlink.Name{Link: true, Target: n.target}, nil
+	})
+	if err != nil {
+		return "", fmt.Errorf("the symlinks on the way of %q go in a circle", "/"+path)
 	}
-	return strings.Join(done, "/"), nil
+	return at, nil
 }
 
 // isPlain says that a path is clean and goes through no symlink, as almost all

@@ -87,6 +87,26 @@ func Origin(from config.From) string {
 // of work where what doesn't count bytes; total is 0 if it isn't known.
 type Report func(phase string, done, total int, what string)
 
+// OrNone returns a report that can be called: that of nobody for nil.
+func (r Report) OrNone() Report {
+	if r == nil {
+		return func(string, int, int, string) {}
+	}
+	return r
+}
+
+// Provided returns what a [Provider] does of its work's outcome: why it was
+// stopped, or one clause of why there is no compiler.
+func Provided(ctx context.Context, dir string, err error) (string, error) {
+	if ctx.Err() != nil {
+		return "", context.Cause(ctx)
+	}
+	if err != nil {
+		return "", Clause(err)
+	}
+	return dir, nil
+}
+
 // from returns the `from` blocks of a request; without any those that the user
 // chose, or else the host, and then whatever a provider can bring.
 func (m *Manager) from(req Request) []config.From {

@@ -66,13 +66,7 @@ func (p *Provider) Pins(_ config.From, dir string) map[string]string { return p.
 // Provide returns the folder of the compiler in the unpacked archive.
 func (p *Provider) Provide(ctx context.Context, info sdk.ToolchainInfo, from config.From, report toolchain.Report) (string, error) {
 	dir, err := p.provide(ctx, info, from, report)
-	if ctx.Err() != nil {
-		return "", context.Cause(ctx)
-	}
-	if err != nil {
-		return "", toolchain.Clause(err)
-	}
-	return dir, nil
+	return toolchain.Provided(ctx, dir, err)
 }
 
 func (p *Provider) provide(ctx context.Context, info sdk.ToolchainInfo, from config.From, report toolchain.Report) (string, error) {
@@ -80,10 +74,7 @@ func (p *Provider) provide(ctx context.Context, info sdk.ToolchainInfo, from con
 	if a == nil || a.File == "" && len(a.URLs) == 0 {
 		return "", errors.New("neither file nor url is set")
 	}
-	if report == nil {
-		report = func(string, int, int, string) {}
-	}
-	w := &work{Provider: p, archive: *a, report: report, name: name(*a)}
+	w := &work{Provider: p, archive: *a, report: report.OrNone(), name: name(*a)}
 	tree, err := w.tree(ctx)
 	if err != nil {
 		return "", err

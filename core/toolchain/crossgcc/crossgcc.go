@@ -74,9 +74,6 @@ func (p *Provider) Pins(_ config.From, dir string) map[string]string { return p.
 
 // Provide returns the folder of a compiler that was built, now or before.
 func (p *Provider) Provide(ctx context.Context, info sdk.ToolchainInfo, from config.From, report toolchain.Report) (string, error) {
-	if report == nil {
-		report = func(string, int, int, string) {}
-	}
 	dir, err := p.provide(ctx, info, from, report)
 	if ctx.Err() != nil {
 		return "", context.Cause(ctx)
@@ -100,7 +97,7 @@ func (p *Provider) provide(ctx context.Context, info sdk.ToolchainInfo, from con
 	if from.Build == nil {
 		return "", errors.New("nothing is said of what to build")
 	}
-	j := &job{Provider: p, info: info, build: *from.Build, report: report}
+	j := &job{Provider: p, info: info, build: *from.Build, report: report.OrNone()}
 	if err := j.examine(ctx); err != nil {
 		return "", err
 	}

@@ -1,13 +1,13 @@
 package crossgcc
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/mkmini/mkmini/core/clone"
 )
 
 // merge puts the files of a tree into another one, as hard links where that
@@ -35,20 +35,7 @@ func mergeSome(from, to string, wanted func(name string) bool) error {
 		if err := folder(filepath.Dir(target)); err != nil {
 			return err
 		}
-		switch {
-		case d.Type() == fs.ModeSymlink:
-			link, err := os.Readlink(path)
-			if err != nil {
-				return err
-			}
-			return os.Symlink(link, target)
-		case !d.Type().IsRegular():
-			return fmt.Errorf("%s is no file", path)
-		}
-		if os.Link(path, target) == nil {
-			return nil
-		}
-		return duplicate(path, target)
+		return clone.Entry(path, target, d)
 	})
 	if err != nil {
 		return fmt.Errorf("put the parts of a compiler together: %w", err)
@@ -62,25 +49,6 @@ func folder(path string) error {
 		return err
 	}
 	return os.Chmod(path, 0o755)
-}
-
-// duplicate copies a file.
-func duplicate(from, to string) error {
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	info, err := in.Stat()
-	if err != nil {
-		return err
-	}
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Chmod(info.Mode().Perm()), out.Close())
 }
 
 // headers copies the headers below a folder, and nothing else.
@@ -97,7 +65,7 @@ func headers(from, to string) error {
 		if err := folder(filepath.Dir(target)); err != nil {
 			return err
 		}
-		return duplicate(path, target)
+		return clone.File(path, target)
 	})
 }
 

@@ -79,10 +79,7 @@ func (p *Provider) Pins(_ config.From, dir string) map[string]string {
 // Provide returns a folder whose bin has the compiler's tools by their usual
 // names. What is in the store already is checked and used again.
 func (p *Provider) Provide(ctx context.Context, info sdk.ToolchainInfo, from config.From, report toolchain.Report) (string, error) {
-	if report == nil {
-		report = func(string, int, int, string) {}
-	}
-	w := &work{Provider: p, info: info, report: report, query: apt.Query{Packages: info.Packages, Without: without}}
+	w := &work{Provider: p, info: info, report: report.OrNone(), query: apt.Query{Packages: info.Packages, Without: without}}
 	if from.Deb != nil {
 		w.query.Suite = from.Deb.Suite
 		if len(from.Deb.Packages) > 0 {

@@ -64,23 +64,14 @@ func (p *Provider) Pins(_ config.From, dir string) map[string]string { return p.
 // Provide returns the folder of the compiler in the unpacked image.
 func (p *Provider) Provide(ctx context.Context, info sdk.ToolchainInfo, from config.From, report toolchain.Report) (string, error) {
 	dir, err := p.provide(ctx, info, from, report)
-	if ctx.Err() != nil {
-		return "", context.Cause(ctx)
-	}
-	if err != nil {
-		return "", toolchain.Clause(err)
-	}
-	return dir, nil
+	return toolchain.Provided(ctx, dir, err)
 }
 
 func (p *Provider) provide(ctx context.Context, info sdk.ToolchainInfo, from config.From, report toolchain.Report) (string, error) {
 	if from.OCI == nil || from.OCI.Image == "" {
 		return "", errors.New("image is not set")
 	}
-	if report == nil {
-		report = func(string, int, int, string) {}
-	}
-	w := &work{Provider: p, image: from.OCI.Image, report: report}
+	w := &work{Provider: p, image: from.OCI.Image, report: report.OrNone()}
 	var key string
 	var err error
 	if from.OCI.Path {
