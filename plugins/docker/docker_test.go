@@ -33,6 +33,8 @@ func TestSeesFullDisk(t *testing.T) {
 	layertest.SeesFullDisk(t, docker.New(), func(t *testing.T) sdk.ExportRequest { return request(t, 0, nil) })
 }
 
+func TestFullDisk(t *testing.T) { layertest.FullDisk(t, docker.New(), nil) }
+
 // files reads the small files of an archive.
 func files(t *testing.T, path string) map[string]string {
 	t.Helper()

@@ -38,6 +38,14 @@ func TestSeesFullDisk(t *testing.T) {
 	}
 }
 
+func TestFullDisk(t *testing.T) {
+	for _, archive := range []bool{false, true} {
+		t.Run(fmt.Sprint(archive), func(t *testing.T) {
+			layertest.FullDisk(t, oci.New(), map[string]any{"archive": archive})
+		})
+	}
+}
+
 func TestArtifacts(t *testing.T) {
 	_, one := layertest.Export(t, oci.New(), layertest.Request(t, layertest.Images(t)[2:], map[string]any{"tag": "team/mini:1"}))
 	want := sdk.Artifact{Path: "minios.oci", Format: "oci", Arch: "sw64", Run: []string{
