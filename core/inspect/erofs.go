@@ -57,8 +57,7 @@ func (s *scanner) erofsEntry(image fs.FS, name string, info fs.FileInfo, t *tree
 		if e.Xattrs == nil {
 			e.Xattrs = map[string]string{}
 		}
-		// The reader takes the names of access control lists for prefixes.
-		e.Xattrs[strings.TrimSuffix(key, ".")] = value
+		e.Xattrs[erofsXattr(key)] = value
 	}
 	switch e.Type {
 	case Symlink:
@@ -83,6 +82,15 @@ func (s *scanner) erofsEntry(image fs.FS, name string, info fs.FileInfo, t *tree
 		files[st.Ino] = e
 	}
 	return t.put(name, e)
+}
+
+// erofsXattr returns the name of an extended attribute: the reader takes those
+// of access control lists for prefixes. Other names may end in a dot.
+func erofsXattr(key string) string {
+	if strings.HasPrefix(key, "system.posix_acl_") {
+		return strings.TrimSuffix(key, ".")
+	}
+	return key
 }
 
 // typeOf returns the type in a mode of Go's, 0 if it has none here.

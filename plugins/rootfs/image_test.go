@@ -402,7 +402,7 @@ func TestOddNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	want := fromTar(t, file)
+	want := layertest.FromTar(t, file)
 	for _, reader := range append(readers, folderReader) {
 		t.Run(reader.format+" "+reader.name, func(t *testing.T) {
 			if reader.name == "debugfs" {

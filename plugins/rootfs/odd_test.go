@@ -46,11 +46,11 @@ func TestOddEntries(t *testing.T) {
 				if h.ModTime.IsZero() {
 					h.ModTime = layertest.Epoch
 				}
-				img := randomImage(t, []tar.Header{h})
+				img := layertest.RandomImage(t, []tar.Header{h})
 				_, err := New().Export(t.Context(), layertest.Request(t, []sdk.Image{img}, map[string]any{"format": format}), layertest.Progress(t))
 				refused := strings.Contains(o.refused, format)
 				switch {
-				case err != nil && !namesEntry(err, []tar.Header{h}):
+				case err != nil && !layertest.NamesEntry(err, []tar.Header{h}):
 					t.Errorf("%s: the error names no entry: %v", o.name, err)
 				case err == nil && refused:
 					t.Errorf("%s is taken", o.name)

@@ -1,18 +1,11 @@
 package rootfs
 
 import (
-	"archive/tar"
-	"crypto/sha256"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -24,155 +17,11 @@ import (
 	"github.com/mkmini/mkmini/plugins/layer/layertest"
 )
 
-// record is all that a format says of one name.
-type record struct {
-	Type     byte // as ls has it
-	Mode     uint32
-	UID, GID int
-	ModTime  int64
-	// Content is the digest of a file's content.
-	Content string
-	Target  string
-	Device  string
-	// Same is the first of a file's names, if it has several.
-	Same   string
-	Xattrs map[string]string
-}
-
-// records are those of a whole system, by name.
-type records map[string]record
-
-// same fills in Same by what identifies the files.
-func (r records) same(files map[string]string) {
-	first := map[string]string{}
-	count := map[string]int{}
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if id := files[name]; count[id] == 0 {
-			first[id] = name
-		}
-		count[files[name]]++
-	}
-	for name, id := range files {
-		if rec := r[name]; count[id] > 1 {
-			rec.Same = first[id]
-			r[name] = rec
-		}
-	}
-}
-
-func contentOf(t *testing.T, r io.Reader) string {
-	t.Helper()
-	hash := sha256.New()
-	if _, err := io.Copy(hash, r); err != nil {
-		t.Fatal(err)
-	}
-	return fmt.Sprintf("%x", hash.Sum(nil)[:6])
-}
-
-// fromTar reads a tar archive.
-func fromTar(t *testing.T, r io.Reader) records {
-	t.Helper()
-	letters := map[byte]byte{tar.TypeReg: '-', tar.TypeDir: 'd', tar.TypeSymlink: 'l', tar.TypeChar: 'c', tar.TypeBlock: 'b', tar.TypeFifo: 'p'}
-	all, files := records{}, map[string]string{}
-	for archive := tar.NewReader(r); ; {
-		h, err := archive.Next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		name := strings.Trim(strings.TrimPrefix(h.Name, "./"), "/")
-		if h.Typeflag == tar.TypeLink {
-			target := strings.TrimPrefix(h.Linkname, "./")
-			all[name], files[name], files[target] = all[target], target, target
-			continue
-		}
-		rec := record{Type: letters[h.Typeflag], Mode: uint32(h.Mode & 0o7777), UID: h.Uid, GID: h.Gid, ModTime: h.ModTime.Unix(), Target: h.Linkname}
-		switch rec.Type {
-		case '-':
-			rec.Content = contentOf(t, archive)
-		case 'c', 'b':
-			rec.Device = fmt.Sprintf("%d:%d", h.Devmajor, h.Devminor)
-		}
-		for key, value := range h.PAXRecords {
-			if attribute, ok := strings.CutPrefix(key, "SCHILY.xattr."); ok {
-				if rec.Xattrs == nil {
-					rec.Xattrs = map[string]string{}
-				}
-				rec.Xattrs[attribute] = value
-			}
-		}
-		all[name] = rec
-	}
-	all.same(files)
-	return all
-}
-
-// fromFolder reads a folder as the kernel shows it.
-func fromFolder(t *testing.T, dir string) records {
-	t.Helper()
-	letters := map[uint32]byte{unix.S_IFREG: '-', unix.S_IFDIR: 'd', unix.S_IFLNK: 'l', unix.S_IFCHR: 'c', unix.S_IFBLK: 'b', unix.S_IFIFO: 'p'}
-	all, files := records{}, map[string]string{}
-	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
-		var st unix.Stat_t
-		if err := errors.Join(err, unix.Lstat(path, &st)); err != nil {
-			return err
-		}
-		name, err := filepath.Rel(dir, path)
-		if err != nil {
-			return err
-		}
-		rec := record{Type: letters[st.Mode&unix.S_IFMT], Mode: st.Mode & 0o7777, UID: int(st.Uid), GID: int(st.Gid), ModTime: st.Mtim.Sec}
-		switch rec.Type {
-		case '-':
-			files[name] = fmt.Sprint(st.Ino)
-			file, err := os.Open(path)
-			if err != nil {
-				return err
-			}
-			defer file.Close()
-			rec.Content = contentOf(t, file)
-		case 'l':
-			if rec.Target, err = os.Readlink(path); err != nil {
-				return err
-			}
-		case 'c', 'b':
-			rec.Device = fmt.Sprintf("%d:%d", unix.Major(uint64(st.Rdev)), unix.Minor(uint64(st.Rdev)))
-		}
-		rec.Xattrs = xattrsOf(t, path)
-		all[name] = rec
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	all.same(files)
-	return all
-}
-
-func xattrsOf(t *testing.T, path string) (all map[string]string) {
-	t.Helper()
-	list, value := make([]byte, 1<<16), make([]byte, 1<<16)
-	n, err := unix.Llistxattr(path, list)
-	if err != nil && !errors.Is(err, unix.ENOTSUP) {
-		t.Fatal(err)
-	}
-	for name := range strings.SplitSeq(string(list[:max(n, 0)]), "\x00") {
-		if name == "" || strings.HasPrefix(name, "security.selinux") {
-			continue
-		}
-		n, err := unix.Lgetxattr(path, name, value)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if all == nil {
-			all = map[string]string{}
-		}
-		all[name] = string(value[:n])
-	}
-	return all
-}
+// record and records are what a reader finds.
+type (
+	record  = layertest.Record
+	records = layertest.Records
+)
 
 // fromDebugfs has e2fsprogs read an ext4 file system.
 func fromDebugfs(t *testing.T, path string) records {
@@ -202,7 +51,7 @@ func fromDebugfs(t *testing.T, path string) records {
 		switch rec.Type {
 		case '-':
 			files[name] = find(`Inode: (\d+)`)
-			rec.Content = contentOf(t, strings.NewReader(cat(t, debugfs, name, path)))
+			rec.Content = layertest.Content(t, strings.NewReader(cat(t, debugfs, name, path)))
 		case 'c', 'b':
 			major, minor, _ := strings.Cut(find(`Device major/minor number: (\d+:\d+)`), ":")
 			rec.Device = strings.TrimLeft(major, "0") + ":" + strings.TrimLeft(minor, "0")
@@ -215,7 +64,7 @@ func fromDebugfs(t *testing.T, path string) records {
 		}
 		all[name] = rec
 	}
-	all.same(files)
+	all.Same(files)
 	return all
 }
 
@@ -242,7 +91,7 @@ func mounted(t *testing.T, kind, path string, offset int64) records {
 			t.Error(err)
 		}
 	})
-	return fromFolder(t, dir)
+	return layertest.FromFolder(t, dir)
 }
 
 // unpacked has a tool unpack an archive into a folder as root.
@@ -267,7 +116,7 @@ func unpacked(t *testing.T, debianPackage string, stdin bool, path, name string,
 		args[i] = strings.NewReplacer("{path}", path, "{dir}", dir).Replace(arg)
 	}
 	layertest.Run(t, in, tool, args...)
-	return fromFolder(t, dir)
+	return layertest.FromFolder(t, dir)
 }
 
 // converted has a tool turn an archive into a tar archive.
@@ -284,7 +133,7 @@ func converted(t *testing.T, debianPackage, name string, args ...string) records
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	all := fromTar(t, out)
+	all := layertest.FromTar(t, out)
 	if err := cmd.Wait(); err != nil {
 		t.Fatalf("%v: %s", err, said.String())
 	}
@@ -294,12 +143,7 @@ func converted(t *testing.T, debianPackage, name string, args ...string) records
 // wanted are the records of the system that is exported.
 func wanted(t *testing.T) records {
 	t.Helper()
-	file, err := os.Open(layertest.Images(t)[0].Layer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	return fromTar(t, file)
+	return layertest.FromLayer(t, layertest.Images(t)[0])
 }
 
 // reader is a program of others that reads what is written here.
@@ -311,7 +155,7 @@ type reader struct {
 }
 
 // folderReader is for what needs no program.
-var folderReader = reader{format: "dir", name: "the kernel", read: fromFolder}
+var folderReader = reader{format: "dir", name: "the kernel", read: layertest.FromFolder}
 
 // readers are all of them, by format.
 var readers = []reader{
