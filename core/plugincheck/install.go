@@ -98,6 +98,6 @@ func (s *subject) confinedHost() (*pluginhost.Host, error) {
 	}
 	return pluginhost.New(pluginhost.Options{
 		Dirs: []string{filepath.Dir(s.exe)}, Logger: s.logger, StartTimeout: s.opts.StartTimeout,
-		Env: []string{"HOME=" + s.home, markName + "=" + s.mark}, Sandbox: s.opts.Sandbox,
+		Env: append([]string{"HOME=" + s.home, markName + "=" + s.mark}, s.opts.Env...), Sandbox: s.opts.Sandbox,
 	}), nil
 }

@@ -46,6 +46,8 @@ type Options struct {
 	// Sandbox confines the plugin in one of the checks, as builds do; in the
 	// others nothing does, so that what it does is seen. It may be nil.
 	Sandbox *sandbox.Sandbox
+	// Env is added to what the plugin's environment always has.
+	Env []string
 	// Logger gets at debug level what the plugin writes. It may be nil.
 	Logger *slog.Logger
 	// Report is called when a check begins. It may be nil.

@@ -29,6 +29,8 @@ func run(t *testing.T, name string, opts plugincheck.Options) []plugincheck.Resu
 		t.Fatal(err)
 	}
 	opts.TempDir = t.TempDir()
+	// Programs with the race detector sleep at their end for a second.
+	opts.Env = []string{"GORACE=atexit_sleep_ms=0"}
 	opts.Sandbox = sandbox.Detect()
 	results, err := plugincheck.Run(t.Context(), opts)
 	if err != nil {

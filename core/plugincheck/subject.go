@@ -123,7 +123,7 @@ func (s *subject) is(kind string) bool {
 // folders in which nothing may be left, and the mark by which we know its
 // processes.
 func (s *subject) environment() []string {
-	return []string{"HOME=" + s.home, "TMPDIR=" + s.temp, markName + "=" + s.mark}
+	return append([]string{"HOME=" + s.home, "TMPDIR=" + s.temp, markName + "=" + s.mark}, s.opts.Env...)
 }
 
 // plugin returns the running plugin; one that died, or doesn't answer, is

@@ -93,7 +93,7 @@ func parseManifest(b []byte) (m sdk.Manifest, err error) {
 // change what a build makes. temp is the plugin's folder for temporary files.
 func (h *Host) environment(temp string) []string {
 	env := []string{"LANG=C", "LC_ALL=C", "TZ=UTC", "TMPDIR=" + temp}
-	for _, name := range []string{"PATH", "HOME", "USER"} {
+	for _, name := range append([]string{"PATH", "HOME", "USER"}, alsoInherited...) {
 		if value, ok := os.LookupEnv(name); ok {
 			env = append(env, name+"="+value)
 		}
