@@ -165,7 +165,7 @@ func (r *run) legalBuild(ctx context.Context, t config.Target) (legal.Build, err
 	b := legal.Build{
 		Arch: t.Arch, CC: filepath.Base(p.Compiler.CC), Prefix: p.Compiler.Prefix[strings.LastIndexByte(p.Compiler.Prefix, '/')+1:],
 		Compiler: p.Compiler.Version + " for " + cmp.Or(p.Compiler.Target, t.Arch), Fingerprint: p.Fingerprint, Pins: p.Pins,
-		KernelArch: info.KernelArch, Flags: p.Compiler.CFlags, Link: p.Compiler.LDFlags, Patches: map[string][]legal.File{},
+		KernelArch: info.KernelArch, Flags: p.Compiler.CFlags, Link: p.Compiler.LDFlags, Dynamic: t.Busybox.Dynamic, Patches: map[string][]legal.File{},
 	}
 	var built sdk.BuildResult
 	if err := r.Store.Load(s.Key, &built); err != nil {

@@ -39,10 +39,18 @@ func (r *run) libc(ctx context.Context, s plan.Step, dir string, c *course) (any
 	result, err := builder.BuildLibc(ctx, sdk.LibcRequest{
 		Compiler: r.compilers[t.Arch].Compiler, Attributes: t.Toolchain.Attributes,
 		Name: t.Toolchain.Libc, Version: t.Musl.Version, SourceDir: r.sourceDir(s),
-		WorkDir: work, OutDir: out, Jobs: r.Jobs,
+		WorkDir: work, OutDir: out, Jobs: r.Jobs, Shared: t.Busybox.Dynamic,
 	}, c.report)
 	if err != nil {
 		return nil, diagnosedLibc(t, err)
+	}
+	if t.Busybox.Dynamic && result.Loader == "" {
+		at := t.Toolchain.AttributeRanges["libc"]
+		return nil, &fault.Error{
+			Summary: fmt.Sprintf("Plugin %q builds only a static C library", t.Toolchain.Plugin),
+			Detail:  fmt.Sprintf("A busybox with static = false needs a shared %s, which the plugin did not make.", t.Toolchain.Libc),
+			Remedy:  "Leave out static = false, or get a newer release of the plugin.", Range: &at,
+		}
 	}
 	c.warn(result.Warnings, placeTarget(t))
 	return result, os.RemoveAll(work)

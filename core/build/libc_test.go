@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -32,7 +33,11 @@ func (f fakeToolchain) BuildLibc(_ context.Context, req sdk.LibcRequest, progres
 	}
 	progress(sdk.Report{Phase: "compile", Done: 1, Total: 1})
 	lib := filepath.Join(req.OutDir, "musl", "lib")
-	return sdk.LibcResult{Dir: "musl", Facts: []sdk.Fact{{Name: "libc", Value: "musl 1.2.3", Status: sdk.OK}}}, errors.Join(
+	result := sdk.LibcResult{Dir: "musl", Facts: []sdk.Fact{{Name: "libc", Value: "musl 1.2.3", Status: sdk.OK}}}
+	if req.Shared && f.broken["shared"] == nil {
+		result.Loader = "lib/libc.a"
+	}
+	return result, errors.Join(
 		os.MkdirAll(lib, 0o755), os.WriteFile(filepath.Join(lib, "libc.a"), []byte("code"), 0o644))
 }
 
@@ -103,6 +108,27 @@ func TestLibcFails(t *testing.T) {
 	}
 	if kinds := w.kinds("busybox", "a64"); len(kinds) != 1 || kinds[0] != event.Skipped {
 		t.Errorf("busybox: %v", kinds)
+	}
+}
+
+// TestSharedLibc asks for a shared library of a plugin that makes static ones,
+// as those do that were made before there were others.
+func TestSharedLibc(t *testing.T) {
+	w := withMusl(t)
+	w.job.Config.Targets[0].Busybox.Dynamic = true
+	w.broken["shared"] = errors.New("what is that")
+	_, err := w.build()
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Range == nil || f.Range.Start.Line != 5 || !strings.Contains(f.Summary, "only a static C library") {
+		t.Fatalf("err = %#v", err)
+	}
+	if slices.Contains(w.did(), "build a64 with musl") {
+		t.Error("busybox was built")
+	}
+	delete(w.broken, "shared")
+	// The busybox of the test is no program: what is looked for is that it comes to it.
+	if _, err := w.build(); err == nil || !slices.Contains(w.did(), "build a64 with musl") {
+		t.Errorf("with a shared one: %v", err)
 	}
 }
 

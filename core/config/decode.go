@@ -195,10 +195,6 @@ func (d *decoder) target(t target) Target {
 	if result.Busybox.Disabled {
 		result.Musl = nil // nothing is compiled
 	}
-	if at, ok := result.Busybox.Ranges["static"]; ok && result.Busybox.Dynamic && result.Musl != nil {
-		d.add(problem(HCLRange(at), "Dynamic busybox with this libc",
-			"The musl that mkmini builds is a static library. Leave out libc = \"musl\", or leave busybox static; a compiler that has musl itself makes a dynamic one."))
-	}
 	d.rootfs(t.scope, &result)
 	return result
 }

@@ -78,4 +78,6 @@ type Build struct {
 	// Flags are the options of all compiles, Link those of links, and
 	// MuslFlags those that musl needs in addition.
 	Flags, Link, MuslFlags []string
+	// Dynamic says that busybox loads its C library.
+	Dynamic bool
 }

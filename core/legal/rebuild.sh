@@ -26,6 +26,7 @@ if [ $# -gt 1 ]; then
 	CC=$2gcc
 	PREFIX=$2
 fi
+LINKED= # options of the link that only the compiler knows
 jobs=$(nproc 2>/dev/null || echo 1)
 out=$PWD/rebuilt/$arch
 work=$(mktemp -d)
@@ -66,10 +67,12 @@ if [ -n "$MUSL" ]; then
 	unpack musl "$MUSL"
 	mkdir "$work/obj" "$work/libc"
 	echo "building musl with $CC"
+	shared=--disable-shared
+	[ -z "$DYNAMIC" ] || shared=--enable-shared
 	(
 		cd "$work/obj"
-		"$work/musl/configure" --target="$MUSL_ARCH" --prefix= --disable-shared --disable-wrapper --enable-optimize=size \
-			CC="$CC" AR="${PREFIX}ar" RANLIB="${PREFIX}ranlib" CFLAGS="$MUSL_FLAGS $FLAGS $(maps "$work/musl" "$work/obj")"
+		"$work/musl/configure" --target="$MUSL_ARCH" --prefix= $shared --disable-wrapper --enable-optimize=size \
+			LDFLAGS="$LINK" CC="$CC" AR="${PREFIX}ar" RANLIB="${PREFIX}ranlib" CFLAGS="$MUSL_FLAGS $FLAGS $(maps "$work/musl" "$work/obj")"
 		make -j"$jobs"
 		make DESTDIR="$work/libc" install-headers install-libs
 	) >"$log" 2>&1 || fail "musl can't be built"
@@ -80,6 +83,12 @@ if [ -n "$MUSL" ]; then
 	own=$("$CC" -print-file-name=include)
 	FLAGS="-nostdinc -isystem $work/libc/include -isystem $own -B$work/libc/lib/ $MUSL_FLAGS $FLAGS"
 	LINK="-L$work/libc/lib $LINK"
+	if [ -n "$DYNAMIC" ]; then
+		loader=$(cd "$work/libc/lib" && echo ld-musl-*.so.1)
+		LINK="-Wl,--dynamic-linker,/lib/$loader $LINK"
+		LINKED=-static-libgcc
+		if "$CC" -no-pie -E -x c /dev/null >/dev/null 2>&1; then LINKED="$LINKED -no-pie"; fi
+	fi
 	rm -rf "$work/obj"
 fi
 
@@ -87,7 +96,7 @@ unpack busybox "$BUSYBOX"
 mkdir "$work/obj"
 cp "$here/builds/$arch/busybox.config" "$work/obj/.config"
 export SOURCE_DATE_EPOCH KCONFIG_NOTIMESTAMP=1 KBUILD_BUILD_USER=mkmini KBUILD_BUILD_HOST=mkmini
-export CFLAGS="$FLAGS$(maps "$work/busybox" "$work/obj")" AFLAGS="$FLAGS" LDFLAGS="$LINK"
+export CFLAGS="$FLAGS$(maps "$work/busybox" "$work/obj") $LINKED" AFLAGS="$FLAGS" LDFLAGS="$LINK"
 busybox() {
 	make -C "$work/busybox" O="$work/obj" ARCH="$KERNEL_ARCH" CROSS_COMPILE="$PREFIX" CC="$CC" EXTRA_CFLAGS="$FLAGS" "$@" >>"$log" 2>&1
 }

@@ -20,6 +20,14 @@ func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m))
 // quoted returns a text as one word of the shell.
 func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
+// yes returns a shell's truth: empty for no.
+func yes(it bool) string {
+	if it {
+		return "yes"
+	}
+	return ""
+}
+
 // environment returns what the script reads of a build. Options hold no
 // blanks: a compiler's options are split at them.
 func environment(b Build, epoch time.Time) []byte {
@@ -28,6 +36,7 @@ func environment(b Build, epoch time.Time) []byte {
 		{"CC", b.CC}, {"PREFIX", b.Prefix}, {"COMPILER", b.Compiler + ", " + b.Fingerprint},
 		{"KERNEL_ARCH", b.KernelArch}, {"FLAGS", strings.Join(b.Flags, " ")}, {"LINK", strings.Join(b.Link, " ")},
 		{"MUSL", b.Musl}, {"MUSL_ARCH", b.MuslArch}, {"MUSL_FLAGS", strings.Join(b.MuslFlags, " ")},
+		{"DYNAMIC", yes(b.Dynamic)},
 		{"BUSYBOX", b.Busybox}, {"BUSYBOX_SHA256", b.SHA256},
 		{"SOURCE_DATE_EPOCH", strconv.FormatInt(epoch.Unix(), 10)},
 		{"TIMESTAMP", epoch.UTC().Format("2006-01-02 15:04:05 UTC")},

@@ -56,9 +56,14 @@ func (m *maker) sourceOf(t config.Target, source Tarball) (id string, parts []Pa
 }
 
 // libc adds the C library that a toolchain asks for. It has no time in it,
-// and nothing of busybox: systems that differ in these share it.
+// and of busybox only whether it is dynamic: systems that differ in the rest
+// share it.
 func (m *maker) libc(i int, t config.Target) {
 	source, patches := m.sourceOf(t, tarball(release.Musl(), *t.Musl))
+	if t.Busybox.Dynamic {
+		// It takes as long again, and nobody else needs it.
+		patches = append(patches, Part{"libraries", "static and shared"})
+	}
 	m.add(Step{
 		ID: targetID(Libc, t), Kind: Libc, Arch: t.Arch, Target: i, Export: -1,
 		Needs: []string{source, targetID(Toolchain, t)},

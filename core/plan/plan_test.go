@@ -157,6 +157,7 @@ func TestLibc(t *testing.T) {
 		{"the time", func(in *plan.Input) { in.Epoch = time.Unix(1, 0) }, []string{"busybox/x86_64", "busybox/aarch64"}},
 		{"none", func(in *plan.Input) { in.Config.Targets[1].Musl = nil }, []string{"busybox/aarch64"}},
 		{"busybox", func(in *plan.Input) { in.Config.Targets[1].Busybox.Set = nil }, []string{"busybox/aarch64"}},
+		{"a shared one", func(in *plan.Input) { in.Config.Targets[1].Busybox.Dynamic = true }, []string{"libc/aarch64", "busybox/aarch64"}},
 	} {
 		var changed []string
 		for _, s := range with(test.change).Steps {

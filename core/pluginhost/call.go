@@ -185,6 +185,11 @@ func checkLibc(outDir string, r sdk.LibcResult) error {
 			return err
 		}
 	}
+	if r.Loader != "" {
+		if err := checkOutput(root, path.Join(r.Dir, r.Loader), 0); err != nil {
+			return err
+		}
+	}
 	if r.Log != "" {
 		if err := checkOutput(root, r.Log, 0); err != nil {
 			return err

@@ -14,6 +14,7 @@ func libcRequestToProto(r LibcRequest) *pluginv1.LibcRequest {
 		WorkDir:        r.WorkDir,
 		OutDir:         r.OutDir,
 		Jobs:           int64(r.Jobs),
+		Shared:         r.Shared,
 	}
 }
 
@@ -27,6 +28,7 @@ func libcRequestFromProto(r *pluginv1.LibcRequest) LibcRequest {
 		WorkDir:    r.GetWorkDir(),
 		OutDir:     r.GetOutDir(),
 		Jobs:       int(r.GetJobs()),
+		Shared:     r.GetShared(),
 	}
 }
 
@@ -36,6 +38,7 @@ func libcResultToProto(r LibcResult) *pluginv1.LibcResult {
 		Log:      r.Log,
 		Facts:    each(r.Facts, factToProto),
 		Warnings: each(r.Warnings, diagnosticToProto),
+		Loader:   r.Loader,
 	}
 }
 
@@ -45,5 +48,6 @@ func libcResultFromProto(r *pluginv1.LibcResult) LibcResult {
 		Log:      r.GetLog(),
 		Facts:    each(r.GetFacts(), factFromProto),
 		Warnings: diagnosticsFromProto(r.GetWarnings()),
+		Loader:   r.GetLoader(),
 	}
 }

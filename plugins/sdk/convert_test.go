@@ -121,7 +121,7 @@ func TestRequestsRoundTrip(t *testing.T) {
 	}
 	libc := LibcRequest{
 		Compiler: Compiler{CC: "/usr/bin/gcc", CanRun: true}, Attributes: []byte(`{"cpu":"ev67"}`),
-		Name: "musl", Version: "1.2.3", SourceDir: "/s", WorkDir: "/w", OutDir: "/o", Jobs: 3,
+		Name: "musl", Version: "1.2.3", SourceDir: "/s", WorkDir: "/w", OutDir: "/o", Jobs: 3, Shared: true,
 	}
 	if diff := cmp.Diff(libc, libcRequestFromProto(libcRequestToProto(libc))); diff != "" {
 		t.Errorf("LibcRequest (-want +got):\n%s", diff)

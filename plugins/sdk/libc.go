@@ -33,6 +33,9 @@ type LibcRequest struct {
 	OutDir string
 	// Jobs is how many compiles may run at once, 1 or more.
 	Jobs int
+	// Shared asks for a shared library beside the static one, with its
+	// loader.
+	Shared bool
 }
 
 // LibcResult names what BuildLibc left in its OutDir. Paths are relative to
@@ -43,6 +46,10 @@ type LibcResult struct {
 	Dir string
 	// Log is the full log of the build.
 	Log string
+	// Loader is the file in Dir of the loader that programs with the shared
+	// library name as their interpreter, "lib/ld-musl-aarch64.so.1"; empty if
+	// there is only a static one.
+	Loader string
 	// Facts are what was found out about it, "libc" being one of them.
 	Facts []Fact
 	// Warnings are diagnostics that did not stop the build.

@@ -1,6 +1,7 @@
 package aarch64_test
 
 import (
+	"debug/elf"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,8 +16,8 @@ import (
 	"github.com/mkmini/mkmini/toolchains/gcc/gcctest"
 )
 
-// TestMusl builds musl, moves it as the store does, and builds a busybox that
-// runs with it. The folders have blanks in their names.
+// TestMusl builds musl, moves it as the store does, and builds a static and a
+// dynamic busybox that run with it. The folders have blanks in their names.
 func TestMusl(t *testing.T) {
 	source := gcctest.MuslSource(t)
 	glibc := probe(t)
@@ -29,14 +30,14 @@ func TestMusl(t *testing.T) {
 	var last sdk.Report
 	result, err := plugin.(sdk.LibcBuilder).BuildLibc(t.Context(), sdk.LibcRequest{
 		Compiler: glibc, Name: "musl", Version: gcctest.MuslVersion, SourceDir: source,
-		WorkDir: t.TempDir(), OutDir: made, Jobs: 2,
+		WorkDir: t.TempDir(), OutDir: made, Jobs: 2, Shared: true,
 	}, func(r sdk.Report) {
 		if r.Phase == "compile" {
 			last = r
 		}
 	})
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%+v", err)
 	}
 	if last.Total < 1000 || last.Total-last.Done > 2 {
 		t.Errorf("the last report of the compile is %+v", last)
@@ -62,15 +63,20 @@ func TestMusl(t *testing.T) {
 	}) {
 		t.Errorf("the compiler's files are %q", c.Files)
 	}
-	busyboxOf(t, c)
+	if result.Loader != "lib/ld-musl-aarch64.so.1" {
+		t.Errorf("the loader is %q", result.Loader)
+	}
+	t.Run("static", func(t *testing.T) { busyboxOf(t, c, false) })
+	t.Run("dynamic", func(t *testing.T) { busyboxOf(t, c, true) })
 }
 
 // busyboxOf builds a small busybox and runs it.
-func busyboxOf(t *testing.T, c sdk.Compiler) {
+func busyboxOf(t *testing.T, c sdk.Compiler, dynamic bool) {
 	t.Helper()
 	req := sdk.BuildRequest{
 		Compiler: c, Version: gcctest.Version, SourceDir: gcctest.Source(t), WorkDir: t.TempDir(), OutDir: t.TempDir(),
 		Config: "defconfig", Only: []string{"sh", "uname"}, Jobs: 2, Epoch: time.Unix(315532800, 0),
+		Dynamic: dynamic,
 	}
 	result, err := aarch64.New().Build(t.Context(), req, nil)
 	if err != nil {
@@ -78,8 +84,14 @@ func busyboxOf(t *testing.T, c sdk.Compiler) {
 	}
 	binary := filepath.Join(req.OutDir, result.Tree, "bin", "busybox")
 	header, err := elfhead.ReadFile(binary)
-	if err != nil || header.Machine != 183 || header.Interp {
+	if err != nil || header.Machine != 183 || header.Interp != dynamic {
 		t.Errorf("header %+v, %v", header, err)
+	}
+	if dynamic {
+		needsMusl(t, binary)
+		if result.Sysroot != c.Libc {
+			t.Errorf("the libraries are in %q, not in %q", result.Sysroot, c.Libc)
+		}
 	}
 	data, err := os.ReadFile(binary)
 	if err != nil || strings.Contains(string(data), "GLIBC") || strings.Contains(string(data), "glibc") {
@@ -93,10 +105,32 @@ func busyboxOf(t *testing.T, c sdk.Compiler) {
 		"1099511627776\n": {"sh", "-c", "echo $((1 << 40))"},
 	} {
 		command := slices.Concat(c.Emulator, []string{binary}, args)
+		if dynamic {
+			command = slices.Concat(c.Emulator, []string{"-L", result.Sysroot, binary}, args)
+		}
 		out, err := exec.Command(command[0], command[1:]...).CombinedOutput()
 		if err != nil || string(out) != want {
 			t.Errorf("%q says %q, %v", command, out, err)
 		}
+	}
+}
+
+// needsMusl looks that a program is started by musl's loader, and asks for
+// nothing else.
+func needsMusl(t *testing.T, binary string) {
+	t.Helper()
+	file, err := elf.Open(binary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	needed, err := file.ImportedLibraries()
+	if err != nil || !slices.Equal(needed, []string{"libc.so"}) {
+		t.Errorf("it needs %q, %v", needed, err)
+	}
+	interpreter, err := file.Section(".interp").Data()
+	if err != nil || string(interpreter) != "/lib/ld-musl-aarch64.so.1\x00" {
+		t.Errorf("its interpreter is %q, %v", interpreter, err)
 	}
 }
 

@@ -47,6 +47,8 @@ type build struct {
 	plainKbuild bool
 	// unlike are the objects that take no precompiled header.
 	unlike []string
+	// shared are the options of a link with a shared C library of the request.
+	shared []string
 	// sysroot and libraries are where a dynamic program's are.
 	sysroot   string
 	libraries []string
@@ -103,7 +105,18 @@ func (b *build) useLibc(ctx context.Context) error {
 		return fmt.Errorf("link the C library: %w", err)
 	}
 	var err error
-	b.flags, err = b.flags.withLibc(ctx, b.tools, c.CC, b.info, link)
+	if b.flags, err = b.flags.withLibc(ctx, b.tools, c.CC, b.info, link); err != nil || !b.req.Dynamic {
+		return err
+	}
+	loader := muslLoader(c.Libc)
+	if loader == "" {
+		return sdk.Diagnostics{{
+			Summary: "Musl is only static",
+			Detail:  fmt.Sprintf("A busybox with static = false needs a shared library, and there is none in %s.", c.Libc),
+			Remedy:  "Leave out static = false, or `libc`.", Path: []string{"busybox", "static"},
+		}}
+	}
+	b.shared, err = b.sharedOptions(ctx, c.CC, loader)
 	return err
 }
 

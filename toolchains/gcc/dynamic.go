@@ -26,6 +26,10 @@ func (b *build) findLibraries(ctx context.Context) error {
 	if !b.req.Dynamic {
 		return nil
 	}
+	if b.req.Compiler.Libc != "" {
+		b.sysroot = b.req.Compiler.Libc // its lib is /lib
+		return nil
+	}
 	name := filepath.Join(b.req.OutDir, treeName, "bin", "busybox")
 	file, err := elf.Open(name)
 	if err != nil {
@@ -106,6 +110,8 @@ func (b *build) loader() []string {
 		return command
 	case len(command) > 0:
 		return append(command, "-L", b.sysroot)
+	case b.req.Compiler.Libc != "":
+		return append(command, filepath.Join(b.sysroot, muslLoader(b.sysroot)))
 	}
 	return append(command, "/usr/bin/env", "LD_LIBRARY_PATH="+strings.Join(b.libraries, ":"))
 }

@@ -54,7 +54,7 @@ func (b *build) link(ctx context.Context) error {
 	options := b.linkOptions(ctx, v)
 	if b.req.Dynamic {
 		// The linker itself sees which libraries anything is taken from.
-		if err := b.linkWith(ctx, v, append(options, "-Wl,--as-needed"), v.libs, "busybox_unstripped"); err != nil {
+		if err := b.linkWith(ctx, v, slices.Concat(options, b.shared, []string{"-Wl,--as-needed"}), v.libs, "busybox_unstripped"); err != nil {
 			return err
 		}
 		return b.strip(ctx)

@@ -28,8 +28,9 @@ type muslBuild struct {
 	log      *buildLog
 }
 
-// BuildLibc compiles musl as a static library, adds the kernel's headers that
-// the compiler has, and probes the compiler with it.
+// BuildLibc compiles musl as a static library and, if it is asked for, as a
+// shared one, adds the kernel's headers that the compiler has, and probes the
+// compiler with it.
 func (t *Toolchain) BuildLibc(ctx context.Context, req sdk.LibcRequest, progress sdk.Progress) (sdk.LibcResult, error) {
 	if progress == nil {
 		progress = func(sdk.Report) {}
@@ -86,13 +87,19 @@ func (b *muslBuild) run(ctx context.Context, t *Toolchain) (sdk.LibcResult, erro
 	if err != nil {
 		return sdk.LibcResult{}, err
 	}
+	loader := ""
+	if b.req.Shared {
+		if loader, err = b.tryShared(ctx, dir, compiler); err != nil {
+			return sdk.LibcResult{}, err
+		}
+	}
 	if err := b.keepLog(); err != nil {
 		return sdk.LibcResult{}, err
 	}
 	facts := slices.DeleteFunc(slices.Clone(compiler.Facts), func(f sdk.Fact) bool {
 		return f.Name != "libc" && f.Name != "kernel_headers" && f.Name != "static_run"
 	})
-	return sdk.LibcResult{Dir: muslDir, Log: logName, Facts: facts}, nil
+	return sdk.LibcResult{Dir: muslDir, Log: logName, Loader: loader, Facts: facts}, nil
 }
 
 // keepLog copies the log to what is kept.
@@ -107,11 +114,17 @@ func (b *muslBuild) keepLog() error {
 // configure runs musl's own script.
 func (b *muslBuild) configure(ctx context.Context) error {
 	cflags := slices.Concat(muslCompile(b.info.Musl), b.flags.compile, b.prefixMaps(ctx, b.req.Compiler.CC, b.src+"=.", b.obj+"=."))
+	options := []string{
+		"--target=" + b.info.Musl, "--prefix=", "--disable-shared", "--disable-wrapper", "--enable-optimize=size",
+		"CC=" + b.req.Compiler.CC, "AR=" + b.req.Compiler.Prefix + "ar", "RANLIB=" + b.req.Compiler.Prefix + "ranlib",
+		"CFLAGS=" + strings.Join(cflags, " "),
+	}
+	if b.req.Shared {
+		options[2] = "--enable-shared"
+		options = append(options, "LDFLAGS="+strings.Join(b.flags.link, " "))
+	}
 	var output []string
-	err := b.command(ctx, func(line string) { output = append(output, line) }, filepath.Join(b.src, "configure"),
-		"--target="+b.info.Musl, "--prefix=", "--disable-shared", "--disable-wrapper", "--enable-optimize=size",
-		"CC="+b.req.Compiler.CC, "AR="+b.req.Compiler.Prefix+"ar", "RANLIB="+b.req.Compiler.Prefix+"ranlib",
-		"CFLAGS="+strings.Join(cflags, " "))
+	err := b.command(ctx, func(line string) { output = append(output, line) }, filepath.Join(b.src, "configure"), options...)
 	if err == nil || ctx.Err() != nil {
 		return ctx.Err()
 	}

@@ -2,6 +2,7 @@ package gcc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -25,8 +26,19 @@ func (b *muslBuild) install(ctx context.Context, dir string) error {
 			Log:     b.log.name,
 		}}
 	}
+	loader, err := b.takeLoader(ctx, staging)
+	if err != nil {
+		return err
+	}
 	if err := copyTree(staging, dir); err != nil {
 		return err
+	}
+	if loader != "" {
+		err := errors.Join(os.Symlink("libc.so", filepath.Join(dir, loader)),
+			os.Chmod(filepath.Join(dir, "lib", "libc.so"), 0o755)) // it is executed
+		if err != nil {
+			return fmt.Errorf("name the loader: %w", err)
+		}
 	}
 	return b.kernelHeaders(ctx, filepath.Join(dir, "include"))
 }

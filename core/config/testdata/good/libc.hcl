@@ -4,3 +4,4 @@ toolchain "loongarch64" {
   libc = "musl"
 }
 export "docker" {}
+busybox { static = false }

@@ -1718,12 +1718,14 @@ type LibcRequest struct {
 	// A JSON object, complete with defaults.
 	AttributesJson []byte `protobuf:"bytes,2,opt,name=attributes_json,json=attributesJson,proto3" json:"attributes_json,omitempty"`
 	// "musl".
-	Name          string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
-	Version       string `protobuf:"bytes,4,opt,name=version,proto3" json:"version,omitempty"`
-	SourceDir     string `protobuf:"bytes,5,opt,name=source_dir,json=sourceDir,proto3" json:"source_dir,omitempty"`
-	WorkDir       string `protobuf:"bytes,6,opt,name=work_dir,json=workDir,proto3" json:"work_dir,omitempty"`
-	OutDir        string `protobuf:"bytes,7,opt,name=out_dir,json=outDir,proto3" json:"out_dir,omitempty"`
-	Jobs          int64  `protobuf:"varint,8,opt,name=jobs,proto3" json:"jobs,omitempty"`
+	Name      string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	Version   string `protobuf:"bytes,4,opt,name=version,proto3" json:"version,omitempty"`
+	SourceDir string `protobuf:"bytes,5,opt,name=source_dir,json=sourceDir,proto3" json:"source_dir,omitempty"`
+	WorkDir   string `protobuf:"bytes,6,opt,name=work_dir,json=workDir,proto3" json:"work_dir,omitempty"`
+	OutDir    string `protobuf:"bytes,7,opt,name=out_dir,json=outDir,proto3" json:"out_dir,omitempty"`
+	Jobs      int64  `protobuf:"varint,8,opt,name=jobs,proto3" json:"jobs,omitempty"`
+	// Whether a shared library is wanted as well.
+	Shared        bool `protobuf:"varint,9,opt,name=shared,proto3" json:"shared,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1812,6 +1814,13 @@ func (x *LibcRequest) GetJobs() int64 {
 		return x.Jobs
 	}
 	return 0
+}
+
+func (x *LibcRequest) GetShared() bool {
+	if x != nil {
+		return x.Shared
+	}
+	return false
 }
 
 type LibcEvent struct {
@@ -1913,11 +1922,13 @@ func (*LibcEvent_Result) isLibcEvent_Event() {}
 func (*LibcEvent_Failure) isLibcEvent_Event() {}
 
 type LibcResult struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Dir           string                 `protobuf:"bytes,1,opt,name=dir,proto3" json:"dir,omitempty"`
-	Log           string                 `protobuf:"bytes,2,opt,name=log,proto3" json:"log,omitempty"`
-	Facts         []*Fact                `protobuf:"bytes,3,rep,name=facts,proto3" json:"facts,omitempty"`
-	Warnings      []*Diagnostic          `protobuf:"bytes,4,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Dir      string                 `protobuf:"bytes,1,opt,name=dir,proto3" json:"dir,omitempty"`
+	Log      string                 `protobuf:"bytes,2,opt,name=log,proto3" json:"log,omitempty"`
+	Facts    []*Fact                `protobuf:"bytes,3,rep,name=facts,proto3" json:"facts,omitempty"`
+	Warnings []*Diagnostic          `protobuf:"bytes,4,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// The loader of the shared library, below dir.
+	Loader        string `protobuf:"bytes,5,opt,name=loader,proto3" json:"loader,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1978,6 +1989,13 @@ func (x *LibcResult) GetWarnings() []*Diagnostic {
 		return x.Warnings
 	}
 	return nil
+}
+
+func (x *LibcResult) GetLoader() string {
+	if x != nil {
+		return x.Loader
+	}
+	return ""
 }
 
 type DescribeExporterRequest struct {
@@ -3501,7 +3519,7 @@ const file_mkmini_v1_plugin_proto_rawDesc = "" +
 	"\x05facts\x18\x05 \x03(\v2\x16.mkmini.plugin.v1.FactR\x05facts\x128\n" +
 	"\bwarnings\x18\x06 \x03(\v2\x1c.mkmini.plugin.v1.DiagnosticR\bwarnings\x12\x18\n" +
 	"\asysroot\x18\a \x01(\tR\asysroot\x12\x1c\n" +
-	"\tlibraries\x18\b \x03(\tR\tlibraries\"\x83\x02\n" +
+	"\tlibraries\x18\b \x03(\tR\tlibraries\"\x9b\x02\n" +
 	"\vLibcRequest\x126\n" +
 	"\bcompiler\x18\x01 \x01(\v2\x1a.mkmini.plugin.v1.CompilerR\bcompiler\x12'\n" +
 	"\x0fattributes_json\x18\x02 \x01(\fR\x0eattributesJson\x12\x12\n" +
@@ -3511,18 +3529,20 @@ const file_mkmini_v1_plugin_proto_rawDesc = "" +
 	"source_dir\x18\x05 \x01(\tR\tsourceDir\x12\x19\n" +
 	"\bwork_dir\x18\x06 \x01(\tR\aworkDir\x12\x17\n" +
 	"\aout_dir\x18\a \x01(\tR\x06outDir\x12\x12\n" +
-	"\x04jobs\x18\b \x01(\x03R\x04jobs\"\xb7\x01\n" +
+	"\x04jobs\x18\b \x01(\x03R\x04jobs\x12\x16\n" +
+	"\x06shared\x18\t \x01(\bR\x06shared\"\xb7\x01\n" +
 	"\tLibcEvent\x122\n" +
 	"\x06report\x18\x01 \x01(\v2\x18.mkmini.plugin.v1.ReportH\x00R\x06report\x126\n" +
 	"\x06result\x18\x02 \x01(\v2\x1c.mkmini.plugin.v1.LibcResultH\x00R\x06result\x125\n" +
 	"\afailure\x18\x03 \x01(\v2\x19.mkmini.plugin.v1.FailureH\x00R\afailureB\a\n" +
-	"\x05event\"\x98\x01\n" +
+	"\x05event\"\xb0\x01\n" +
 	"\n" +
 	"LibcResult\x12\x10\n" +
 	"\x03dir\x18\x01 \x01(\tR\x03dir\x12\x10\n" +
 	"\x03log\x18\x02 \x01(\tR\x03log\x12,\n" +
 	"\x05facts\x18\x03 \x03(\v2\x16.mkmini.plugin.v1.FactR\x05facts\x128\n" +
-	"\bwarnings\x18\x04 \x03(\v2\x1c.mkmini.plugin.v1.DiagnosticR\bwarnings\"\x19\n" +
+	"\bwarnings\x18\x04 \x03(\v2\x1c.mkmini.plugin.v1.DiagnosticR\bwarnings\x12\x16\n" +
+	"\x06loader\x18\x05 \x01(\tR\x06loader\"\x19\n" +
 	"\x17DescribeExporterRequest\"\x92\x01\n" +
 	"\x18DescribeExporterResponse\x124\n" +
 	"\x04info\x18\x01 \x01(\v2\x1e.mkmini.plugin.v1.ExporterInfoH\x00R\x04info\x125\n" +

@@ -1,3 +1,0 @@
-toolchain "x86_64" { libc = "musl" }
-busybox { static = false }
-export "docker" {}
