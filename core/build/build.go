@@ -170,6 +170,7 @@ func (r *run) know(arch string, p toolchain.Probed) {
 	defer r.mu.Unlock()
 	r.compilers[arch] = p
 	r.input.Compilers[arch] = p.Fingerprint
+	r.input.Libraries[arch] = p.Shared
 	r.input.Runners[arch] = runner(p.Compiler)
 	r.input.Origins[arch] = origin(p)
 }

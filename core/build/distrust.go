@@ -30,6 +30,7 @@ func (r *run) forget(match func(arch string, p toolchain.Probed) bool) {
 		if match(arch, p) {
 			delete(r.compilers, arch)
 			delete(r.input.Compilers, arch)
+			delete(r.input.Libraries, arch)
 			delete(r.input.Runners, arch)
 		}
 	}

@@ -15,7 +15,7 @@ import (
 func (b *Builder) input(ctx context.Context, job Job) (plan.Input, error) {
 	in := plan.Input{
 		Config: job.Config, Mkmini: b.Mkmini, Plugins: job.Plugins, Epoch: b.Epoch,
-		Compilers: map[string]string{}, Origins: map[string]string{}, Runners: map[string]string{}, Configs: map[string]string{}, Entries: map[string][]plan.Part{},
+		Compilers: map[string]string{}, Libraries: map[string]string{}, Origins: map[string]string{}, Runners: map[string]string{}, Configs: map[string]string{}, Entries: map[string][]plan.Part{},
 	}
 	for _, t := range job.Config.Targets {
 		if c := t.Busybox.Config; c != "defconfig" && in.Configs[c] == "" {

@@ -125,6 +125,9 @@ func (m *maker) busybox(i int, t config.Target) {
 	}
 	if b.Dynamic {
 		parts = append(parts, Part{"linking", "dynamic"})
+		if digest := m.in.Libraries[t.Arch]; digest != "" {
+			parts = append(parts, Part{"the shared libraries", digest})
+		}
 	}
 	source, patches := m.sourceOf(t, busyboxTarball(b))
 	parts = append(parts, patches...)

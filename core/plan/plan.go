@@ -90,6 +90,9 @@ type Input struct {
 	Plugins map[string]Plugin
 	// Compilers holds the fingerprints of probed compilers, by architecture.
 	Compilers map[string]string
+	// Libraries holds the fingerprints of what dynamic programs are linked
+	// with and load, by architecture; empty where a compiler has none.
+	Libraries map[string]string
 	// Origins say where a probed compiler came from, by architecture.
 	Origins map[string]string
 	// Runners say what runs the executables of an architecture, if anything.

@@ -171,6 +171,28 @@ func TestLibc(t *testing.T) {
 	}
 }
 
+// TestSharedLibraries changes what programs load: a busybox that does is made
+// again, with the system that it is in, and a static one is not.
+func TestSharedLibraries(t *testing.T) {
+	with := func(digest string) plan.Plan {
+		in := input()
+		in.Config.Targets[1].Busybox.Dynamic = true
+		in.Libraries = map[string]string{"x86_64": digest, "aarch64": digest}
+		return plan.Make(in)
+	}
+	before := with("sha256:l1")
+	var changed []string
+	for _, s := range with("sha256:l2").Steps {
+		if old, _ := before.Step(s.ID); old.Key != s.Key {
+			changed = append(changed, s.ID)
+		}
+	}
+	want := []string{"busybox/aarch64", "rootfs/aarch64", "check/aarch64", "export/1-docker/aarch64", "export/2-oci"}
+	if diff := cmp.Diff(want, changed); diff != "" {
+		t.Errorf("other keys (-want +got):\n%s", diff)
+	}
+}
+
 // TestSBOM asks for documents, which are made of much and which only some
 // exporters read.
 func TestSBOM(t *testing.T) {

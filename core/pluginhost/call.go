@@ -135,7 +135,7 @@ func checkCompiler(c sdk.Compiler) error {
 	if len(c.Files) == 0 {
 		return fmt.Errorf("it names no files of the compiler")
 	}
-	for _, file := range c.Files {
+	for _, file := range slices.Concat(c.Files, c.Shared) {
 		if !filepath.IsAbs(file) {
 			return fmt.Errorf("the compiler's file %q is no absolute path", file)
 		}

@@ -39,6 +39,9 @@ type Probed struct {
 	// Fingerprint is the "sha256:…" of all that has a say in what the
 	// compiler makes. It is the same wherever the compiler is installed.
 	Fingerprint string `json:"fingerprint"`
+	// Shared is the "sha256:…" of the shared libraries that programs of the
+	// compiler load; empty if it has none.
+	Shared string `json:"shared,omitempty"`
 }
 
 // record is a probe's result on disk. It holds as long as every file that
@@ -90,7 +93,7 @@ func save(path string, p Probed, also []string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("keep the probe's record: %w", err)
 	}
-	files := slices.Concat(p.Compiler.Files, []string{p.Compiler.CC}, also)
+	files := slices.Concat(p.Compiler.Files, p.Compiler.Shared, []string{p.Compiler.CC}, also)
 	if err := store.WriteJSON(path, record{Probed: p, Stamps: stamps(files)}); err != nil {
 		return fmt.Errorf("keep the probe's record: %w", err)
 	}
@@ -99,9 +102,19 @@ func save(path string, p Probed, also []string) error {
 
 // fingerprint digests the contents of a compiler's files by their names, so
 // that the folder it is installed in has no say.
-func fingerprint(c sdk.Compiler) (string, error) {
-	lines := []string{fmt.Sprintf("target %q", c.Target)}
-	for _, path := range c.Files {
+func fingerprint(c sdk.Compiler) (string, error) { return digestFiles(c.Target, c.Files) }
+
+// sharedFingerprint does so for what only dynamic programs are made with.
+func sharedFingerprint(c sdk.Compiler) (string, error) {
+	if len(c.Shared) == 0 {
+		return "", nil
+	}
+	return digestFiles(c.Target, c.Shared)
+}
+
+func digestFiles(target string, files []string) (string, error) {
+	lines := []string{fmt.Sprintf("target %q", target)}
+	for _, path := range files {
 		digest, err := digestFile(path)
 		if err != nil {
 			return "", fmt.Errorf("fingerprint the compiler: %w", err)

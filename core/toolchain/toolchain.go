@@ -156,6 +156,9 @@ func (m *Manager) Obtain(ctx context.Context, req Request, plugin sdk.Toolchain,
 		if p.Fingerprint, err = fingerprint(p.Compiler); err != nil {
 			return Probed{}, nil, err
 		}
+		if p.Shared, err = sharedFingerprint(p.Compiler); err != nil {
+			return Probed{}, nil, err
+		}
 		also := o.emulator
 		for _, r := range o.refused {
 			also = append(also, r.CC)

@@ -25,6 +25,8 @@ type prober struct {
 	probes []string
 	// refusal is what it says of all compilers, if it isn't nil.
 	refusal sdk.Diagnostics
+	// shared are the libraries that it finds.
+	shared []string
 }
 
 func (p *prober) Probe(_ context.Context, req sdk.ProbeRequest) (sdk.Compiler, error) {
@@ -43,7 +45,7 @@ func (p *prober) Probe(_ context.Context, req sdk.ProbeRequest) (sdk.Compiler, e
 	if strings.Contains(string(data), "bad") {
 		return sdk.Compiler{}, sdk.Diagnostics{{Summary: "Compiler is for another architecture", Detail: req.CC + " is bad.", Remedy: "Take another."}}
 	}
-	return sdk.Compiler{CC: req.CC, Prefix: req.Prefix, Target: "sw_64-sunway-linux-gnu", Files: []string{req.CC}}, nil
+	return sdk.Compiler{CC: req.CC, Prefix: req.Prefix, Target: "sw_64-sunway-linux-gnu", Files: []string{req.CC}, Shared: p.shared}, nil
 }
 
 var info = sdk.ToolchainInfo{
@@ -167,6 +169,30 @@ func TestKnown(t *testing.T) {
 	}
 	if first.Fingerprint == second.Fingerprint {
 		t.Error("another compiler has the same fingerprint")
+	}
+}
+
+// TestSharedLibraryChanges updates a C library that programs load. The compiler
+// is the same for static ones.
+func TestSharedLibraryChanges(t *testing.T) {
+	bin := t.TempDir()
+	driver(t, filepath.Join(bin, "sw_64-sunway-linux-gnu-gcc"), "good")
+	libc := driver(t, filepath.Join(bin, "libc.so.6"), "2.36-9")
+	m, p := manager(t, "x86_64", bin), &prober{shared: []string{libc}}
+	first, _, err := m.Obtain(t.Context(), request(), p, t.TempDir(), nil)
+	if err != nil || first.Shared == "" {
+		t.Fatalf("shared %q, %v", first.Shared, err)
+	}
+	driver(t, libc, "2.36-9+deb12u1")
+	if _, ok := m.Known(request()); ok {
+		t.Error("still known although the library changed")
+	}
+	second, _, err := m.Obtain(t.Context(), request(), p, t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first.Shared == second.Shared || first.Fingerprint != second.Fingerprint {
+		t.Errorf("the libraries' fingerprints are %s and %s, the compiler's %s and %s", first.Shared, second.Shared, first.Fingerprint, second.Fingerprint)
 	}
 }
 

@@ -101,6 +101,7 @@ func compilerToProto(c Compiler) *pluginv1.Compiler {
 		CanRun:   c.CanRun,
 		Facts:    each(c.Facts, factToProto),
 		Files:    c.Files,
+		Shared:   c.Shared,
 	}
 }
 
@@ -117,6 +118,7 @@ func compilerFromProto(c *pluginv1.Compiler) Compiler {
 		CanRun:   c.GetCanRun(),
 		Facts:    each(c.GetFacts(), factFromProto),
 		Files:    c.GetFiles(),
+		Shared:   c.GetShared(),
 	}
 }
 

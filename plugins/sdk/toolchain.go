@@ -170,6 +170,10 @@ type Compiler struct {
 	// compiler makes: driver, cc1, as, ld, libc.a, crt files, headers that
 	// carry versions. Their contents identify the compiler.
 	Files []string `json:"files"`
+	// Shared are the absolute paths of what else has a say in programs that
+	// load their C library: libc.so, the interpreter, further libraries and
+	// crt files. A static busybox is not made again when they change.
+	Shared []string `json:"shared,omitempty"`
 }
 
 // Fact is one thing that a probe found out.

@@ -6,9 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
-	"sync"
 
 	"github.com/mkmini/mkmini/plugins/sdk"
 	"github.com/mkmini/mkmini/plugins/sdk/distro"
@@ -90,39 +88,4 @@ func (p *probe) hostTools(ctx context.Context) finding {
 		})
 	}
 	return ok("host_tools", "make, gcc and others")
-}
-
-// files finds the files that have a say in what the compiler makes.
-func (p *probe) files(ctx context.Context) finding {
-	programs := []string{"cc1", "collect2", "as", "ld"}
-	libraries := []string{"libc.a", "libm.a", "libcrypt.a", "libresolv.a", "libgcc.a", "libgcc_eh.a", "crt1.o", "crti.o", "crtn.o", "crtbeginT.o", "crtend.o"}
-	found := make([]string, len(programs)+len(libraries))
-	var group sync.WaitGroup
-	limit := make(chan struct{}, 4)
-	for i, name := range slices.Concat(programs, libraries) {
-		option := "-print-prog-name="
-		if i >= len(programs) {
-			option = "-print-file-name="
-		}
-		group.Go(func() {
-			limit <- struct{}{}
-			defer func() { <-limit }()
-			out, err := p.output(ctx, p.cc, append(slices.Clone(p.flags.compile), option+name)...)
-			if err != nil {
-				return
-			}
-			found[i] = strings.TrimSpace(out)
-			if i < len(programs) && !filepath.IsAbs(found[i]) {
-				found[i], _ = exec.LookPath(found[i])
-			}
-		})
-	}
-	group.Wait()
-	files := []string{p.cc}
-	for _, file := range found {
-		if filepath.IsAbs(file) { // gcc repeats the name of what it doesn't find
-			files = append(files, file)
-		}
-	}
-	return finding{files: files}
 }

@@ -28,6 +28,8 @@ type finding struct {
 	problem *sdk.Diagnostic
 	// files have a say in what the compiler makes.
 	files []string
+	// shared have one in programs that load their C library.
+	shared []string
 }
 
 // fail returns a finding that stands in the way.
@@ -127,6 +129,18 @@ func (p *probe) examine(ctx context.Context, c *sdk.Compiler, naming finding, ma
 	return err
 }
 
+// real returns the paths of the files that names lead to, as far as they are
+// there.
+func real(names []string) []string {
+	var files []string
+	for _, name := range names {
+		if file, err := filepath.EvalSymlinks(name); err == nil && filepath.IsAbs(file) {
+			files = append(files, file)
+		}
+	}
+	return files
+}
+
 func take(c *sdk.Compiler, found []finding) error {
 	var problems sdk.Diagnostics
 	for _, f := range found {
@@ -136,14 +150,13 @@ func take(c *sdk.Compiler, found []finding) error {
 		if f.problem != nil {
 			problems = append(problems, *f.problem)
 		}
-		for _, file := range f.files {
-			if real, err := filepath.EvalSymlinks(file); err == nil && filepath.IsAbs(real) {
-				c.Files = append(c.Files, real)
-			}
-		}
+		c.Files = append(c.Files, real(f.files)...)
+		c.Shared = append(c.Shared, real(f.shared)...)
 	}
 	slices.Sort(c.Files)
 	c.Files = slices.Compact(c.Files)
+	slices.Sort(c.Shared)
+	c.Shared = slices.Compact(c.Shared)
 	if len(problems) > 0 {
 		return problems
 	}

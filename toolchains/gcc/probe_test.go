@@ -49,7 +49,12 @@ func TestProbeOfThisMachinesCompiler(t *testing.T) {
 			t.Errorf("Files %q lack %s", c.Files, want)
 		}
 	}
-	for _, file := range c.Files {
+	for _, want := range []string{"libc.so.6", "ld", "crtbeginS.o"} {
+		if !slices.ContainsFunc(c.Shared, func(file string) bool { return strings.HasPrefix(filepath.Base(file), want) }) {
+			t.Errorf("Shared %q lack %s", c.Shared, want)
+		}
+	}
+	for _, file := range slices.Concat(c.Files, c.Shared) {
 		if info, err := os.Lstat(file); err != nil || !info.Mode().IsRegular() {
 			t.Errorf("%s among Files is no regular file: %v", file, err)
 		}

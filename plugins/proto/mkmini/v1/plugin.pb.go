@@ -1180,18 +1180,20 @@ func (*ProbeResponse_Compiler) isProbeResponse_Outcome() {}
 func (*ProbeResponse_Failure) isProbeResponse_Outcome() {}
 
 type Compiler struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Cc            string                 `protobuf:"bytes,1,opt,name=cc,proto3" json:"cc,omitempty"`
-	Prefix        string                 `protobuf:"bytes,2,opt,name=prefix,proto3" json:"prefix,omitempty"`
-	Target        string                 `protobuf:"bytes,3,opt,name=target,proto3" json:"target,omitempty"`
-	Version       string                 `protobuf:"bytes,4,opt,name=version,proto3" json:"version,omitempty"`
-	Emulator      []string               `protobuf:"bytes,5,rep,name=emulator,proto3" json:"emulator,omitempty"`
-	CanRun        bool                   `protobuf:"varint,6,opt,name=can_run,json=canRun,proto3" json:"can_run,omitempty"`
-	Facts         []*Fact                `protobuf:"bytes,7,rep,name=facts,proto3" json:"facts,omitempty"`
-	Files         []string               `protobuf:"bytes,8,rep,name=files,proto3" json:"files,omitempty"`
-	Libc          string                 `protobuf:"bytes,9,opt,name=libc,proto3" json:"libc,omitempty"`
-	Cflags        []string               `protobuf:"bytes,10,rep,name=cflags,proto3" json:"cflags,omitempty"`
-	Ldflags       []string               `protobuf:"bytes,11,rep,name=ldflags,proto3" json:"ldflags,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Cc       string                 `protobuf:"bytes,1,opt,name=cc,proto3" json:"cc,omitempty"`
+	Prefix   string                 `protobuf:"bytes,2,opt,name=prefix,proto3" json:"prefix,omitempty"`
+	Target   string                 `protobuf:"bytes,3,opt,name=target,proto3" json:"target,omitempty"`
+	Version  string                 `protobuf:"bytes,4,opt,name=version,proto3" json:"version,omitempty"`
+	Emulator []string               `protobuf:"bytes,5,rep,name=emulator,proto3" json:"emulator,omitempty"`
+	CanRun   bool                   `protobuf:"varint,6,opt,name=can_run,json=canRun,proto3" json:"can_run,omitempty"`
+	Facts    []*Fact                `protobuf:"bytes,7,rep,name=facts,proto3" json:"facts,omitempty"`
+	Files    []string               `protobuf:"bytes,8,rep,name=files,proto3" json:"files,omitempty"`
+	Libc     string                 `protobuf:"bytes,9,opt,name=libc,proto3" json:"libc,omitempty"`
+	Cflags   []string               `protobuf:"bytes,10,rep,name=cflags,proto3" json:"cflags,omitempty"`
+	Ldflags  []string               `protobuf:"bytes,11,rep,name=ldflags,proto3" json:"ldflags,omitempty"`
+	// Files that have a say in programs that load their C library.
+	Shared        []string `protobuf:"bytes,12,rep,name=shared,proto3" json:"shared,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1299,6 +1301,13 @@ func (x *Compiler) GetCflags() []string {
 func (x *Compiler) GetLdflags() []string {
 	if x != nil {
 		return x.Ldflags
+	}
+	return nil
+}
+
+func (x *Compiler) GetShared() []string {
+	if x != nil {
+		return x.Shared
 	}
 	return nil
 }
@@ -3467,7 +3476,7 @@ const file_mkmini_v1_plugin_proto_rawDesc = "" +
 	"\bcompiler\x18\x01 \x01(\v2\x1a.mkmini.plugin.v1.CompilerH\x00R\bcompiler\x125\n" +
 	"\afailure\x18\x02 \x01(\v2\x19.mkmini.plugin.v1.FailureH\x00R\afailure\x126\n" +
 	"\bexamined\x18\x03 \x01(\v2\x1a.mkmini.plugin.v1.CompilerR\bexaminedB\t\n" +
-	"\aoutcome\"\xa3\x02\n" +
+	"\aoutcome\"\xbb\x02\n" +
 	"\bCompiler\x12\x0e\n" +
 	"\x02cc\x18\x01 \x01(\tR\x02cc\x12\x16\n" +
 	"\x06prefix\x18\x02 \x01(\tR\x06prefix\x12\x16\n" +
@@ -3480,7 +3489,8 @@ const file_mkmini_v1_plugin_proto_rawDesc = "" +
 	"\x04libc\x18\t \x01(\tR\x04libc\x12\x16\n" +
 	"\x06cflags\x18\n" +
 	" \x03(\tR\x06cflags\x12\x18\n" +
-	"\aldflags\x18\v \x03(\tR\aldflags\"`\n" +
+	"\aldflags\x18\v \x03(\tR\aldflags\x12\x16\n" +
+	"\x06shared\x18\f \x03(\tR\x06shared\"`\n" +
 	"\x04Fact\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12\x16\n" +
