@@ -228,7 +228,7 @@ func (f fakeToolchain) Build(ctx context.Context, req sdk.BuildRequest, progress
 	}
 	progress(sdk.Report{Phase: "compile", Done: 1, Total: 1})
 	bin := filepath.Join(req.OutDir, "tree", "bin")
-	result := sdk.BuildResult{Tree: "tree"}
+	result := sdk.BuildResult{Tree: "tree", Applets: req.Only}
 	if f.remarks != nil {
 		result.Warnings = f.remarks(req.WorkDir)
 	}
@@ -237,6 +237,24 @@ func (f fakeToolchain) Build(ctx context.Context, req sdk.BuildRequest, progress
 		os.WriteFile(filepath.Join(bin, "busybox"), []byte("#!/bin/sh\necho 'BusyBox v0 "+f.arch+"'\n"), 0o755),
 		os.Symlink("busybox", filepath.Join(bin, "sh")),
 	)
+}
+
+// TestSingleApplet builds a busybox that is the one applet that it has: nobody
+// may find out what it does by running it.
+func TestSingleApplet(t *testing.T) {
+	w := newWorld(t)
+	w.job.Config.Targets[0].Busybox.Only = []string{"reboot"}
+	w.mustBuild()
+	said := map[string]string{}
+	for _, e := range w.events {
+		if e.Step == "check" && e.Kind == event.Done {
+			said[e.Arch] = e.Message
+		}
+	}
+	want := map[string]string{"a64": "not run: the only applet of its busybox is reboot, which it always runs", "b64": "BusyBox v0 b64"}
+	if diff := cmp.Diff(want, said); diff != "" {
+		t.Errorf("the checks (-want +got):\n%s", diff)
+	}
 }
 
 type fakeExporter struct{ *world }

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/mkmini/mkmini/core/config"
 	"github.com/mkmini/mkmini/core/fault"
 	"github.com/mkmini/mkmini/core/plan"
 	"github.com/mkmini/mkmini/plugins/sdk"
@@ -38,6 +40,28 @@ func runner(c sdk.Compiler) string {
 	}
 }
 
+// untried says why the busybox of a system can't be tried out; empty if it can.
+// One with a single applet is that applet however it is called, and that may be
+// reboot.
+func (r *run) untried(s plan.Step, t config.Target) (string, error) {
+	if t.Busybox.Disabled {
+		return "", nil
+	}
+	key := r.need(s, plan.Busybox)
+	var built sdk.BuildResult
+	if err := r.Store.Load(key, &built); err != nil {
+		return "", err
+	}
+	if len(built.Applets) == 1 {
+		return fmt.Sprintf("the only applet of its busybox is %s, which it always runs", built.Applets[0]), nil
+	}
+	final, err := os.ReadFile(filepath.Join(r.Store.Path(key), outName, filepath.FromSlash(built.Config)))
+	if err == nil && bytes.Contains(final, []byte("\n# CONFIG_BUSYBOX is not set\n")) {
+		return "its busybox has CONFIG_BUSYBOX off, and does not say what it is", nil
+	}
+	return "", nil
+}
+
 // check runs the busybox of the layer, or its shell if it is to have no
 // busybox, where something here can.
 func (r *run) check(ctx context.Context, s plan.Step, dir string, _ *course) (any, error) {
@@ -50,11 +74,19 @@ func (r *run) check(ctx context.Context, s plan.Step, dir string, _ *course) (an
 		why := fmt.Sprintf("nothing on this machine runs %s executables", t.Arch)
 		return checked{Why: why}, nil
 	}
+	key := r.need(s, plan.Rootfs)
+	var l layer
+	if err := r.Store.Load(key, &l); err != nil {
+		return nil, err
+	}
+	if l.Untried != "" {
+		return checked{Why: l.Untried}, nil
+	}
 	work := filepath.Join(dir, workName)
 	if err := os.Mkdir(work, 0o755); err != nil {
 		return nil, err
 	}
-	argv, err := one.command(filepath.Join(r.Store.Path(r.need(s, plan.Rootfs)), layerName), work, c.Emulator)
+	argv, err := one.command(filepath.Join(r.Store.Path(key), layerName), work, c.Emulator)
 	if errors.Is(err, fs.ErrNotExist) {
 		return checked{Why: "the root file system has no " + strings.TrimPrefix(one.path, "/")}, os.RemoveAll(work)
 	}

@@ -203,6 +203,9 @@ func (r *run) rootfs(ctx context.Context, s plan.Step, dir string, c *course) (a
 		return nil, err
 	}
 	names := rootfs.Layers(t.Rootfs)
+	if l.Untried, err = r.untried(s, t); err != nil {
+		return nil, err
+	}
 	if l.Layers, err = r.split(ctx, dir, records, names); err != nil {
 		return nil, err
 	}
@@ -262,6 +265,9 @@ func (r *run) unchanged(ctx context.Context, t config.Target) error {
 type layer struct {
 	Digest string `json:"digest"`
 	Size   int64  `json:"size"`
+	// Untried says why the busybox is not to be run without arguments; empty
+	// if it says what it is.
+	Untried string `json:"untried,omitempty"`
 	// Layers are the parts of a file system that is split.
 	Layers []part `json:"layers,omitempty"`
 }

@@ -45,10 +45,27 @@ func (b *build) check(ctx context.Context, applets []string) ([]sdk.Fact, error)
 		return append(facts, sdk.Fact{Name: "binary_run", Value: "not tried", Status: sdk.Skipped,
 			Remedy: "Install an emulator for " + b.info.Arch + " to have the binary tried out."}), nil
 	}
+	if why := b.unlisted(applets); why != "" {
+		return append(facts, sdk.Fact{Name: "binary_run", Value: why, Status: sdk.Skipped, Remedy: "Try what was built yourself."}), nil
+	}
 	if err := b.runBusybox(ctx, name, applets); err != nil {
 		return nil, err
 	}
 	return append(facts, sdk.Fact{Name: "binary_run", Value: "lists its applets", Status: sdk.OK}), nil
+}
+
+// unlisted says why a binary does not list its applets; empty if it does. One
+// with a single applet is that applet whatever it is called with, and nobody
+// knows what that does to the machine.
+// Source: busybox 1.35.0, applets/applet_tables.c, SINGLE_APPLET_MAIN
+func (b *build) unlisted(applets []string) string {
+	switch {
+	case b.final["BUSYBOX"] == "n":
+		return "without CONFIG_BUSYBOX it does not list its applets"
+	case len(applets) == 1:
+		return "its only applet is " + applets[0] + ", which it always runs"
+	}
+	return ""
 }
 
 // libcName is what the probe says of the C library.
@@ -66,9 +83,6 @@ func (b *build) runBusybox(ctx context.Context, name string, applets []string) e
 	ctx, cancel := context.WithTimeout(ctx, helloTime)
 	defer cancel()
 	command := append(b.loader(), name)
-	if b.final["BUSYBOX"] == "n" {
-		return nil // it can't list
-	}
 	out, err := b.output(ctx, command[0], append(command[1:], "--list")...)
 	if err != nil {
 		return sdk.Diagnostics{{
