@@ -10,8 +10,9 @@ import (
 )
 
 // TestDynamicBusybox builds busybox for two architectures with the C library
-// beside it, runs one in docker and the other under qemu-user, each with the
-// libraries of its own system.
+// beside it: a musl that is built for it, and the compiler's glibc. One is run
+// in docker and the other under qemu-user, each with the libraries of its own
+// system.
 func TestDynamicBusybox(t *testing.T) {
 	t.Parallel()
 	compilerFor(t, "x86_64")
@@ -22,13 +23,15 @@ func TestDynamicBusybox(t *testing.T) {
 	config := inFolder(t, dir, "dynamic.hcl", `name = "dynamic"
 toolchain "x86_64" {
   from "host" {}
+  libc = "musl"
 }
 toolchain "aarch64" {
   from "host" {}
 }
+musl { file = "`+testenv.MuslSource(t)+`" }
 busybox {
   static = false
-  applets { only = ["sh", "ash", "cat", "sort"] }
+  applets { only = ["sh", "ash", "cat", "sort", "ls", "grep"] }
 }
 export "rootfs" { format = "dir" }
 export "docker" { tag = "dynamic:${arch}" }
@@ -49,6 +52,10 @@ export "docker" { tag = "dynamic:${arch}" }
 	const script = `printf 'b\na\n' | sort | cat`
 	if got := engine.Run(t, "run", "--rm", "--network", "none", "dynamic:x86_64", "/bin/sh", "-c", script); got != "a\nb\n" {
 		t.Errorf("in docker: %q", got)
+	}
+	const listed = `ls /lib/ | grep -e ld- -e libc`
+	if got := engine.Run(t, "run", "--rm", "--network", "none", "dynamic:x86_64", "/bin/sh", "-c", listed); got != "ld-musl-x86_64.so.1\n" {
+		t.Errorf("its libraries are %q", got)
 	}
 	root := filepath.Join(dir, "dynamic-aarch64.dir")
 	if got := testenv.Output(t, qemu, "-L", root, filepath.Join(root, "bin/busybox"), "ash", "-c", "echo $((6 * 7))"); got != "42\n" {

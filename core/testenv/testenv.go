@@ -102,6 +102,12 @@ func BusyboxSource(t testing.TB) string {
 	return cached(t, "busybox-1.35.0.tar.bz2")
 }
 
+// MuslSource returns the path of musl's source tarball, in the same way.
+func MuslSource(t testing.TB) string {
+	t.Helper()
+	return cached(t, "musl-1.2.3.tar.gz")
+}
+
 // AsNobody makes a command run as an ordinary user when the test is root's.
 func AsNobody(cmd *exec.Cmd) {
 	if os.Geteuid() != 0 {
