@@ -143,8 +143,9 @@ func checkUnsquashfs(ctx context.Context, image string) error {
 
 // explainNamespace tells of a tool that couldn't be started as root.
 func explainNamespace(path string, err error) error {
-	return problem("format", "No user namespaces",
-		fmt.Sprintf("%s can't be started in a user namespace: %v. Older versions of it need one to give the image's root to root.", path, err),
-		fmt.Sprintf("Install the Debian package %s (`apt install %[1]s`), which needs none; or run mkmini as root, or choose another format.",
+	return problem("format", "Tool that only root can use here",
+		fmt.Sprintf("%s has to run in a user namespace, so that the image's root folder belongs to root, and there can be none here: %v. "+
+			"The sandbox of plugins allows none, nor do some machines.", path, err),
+		fmt.Sprintf("Install the Debian package %s (`apt install %[1]s`), whose tar2sqfs needs none; or run mkmini as root, or choose another format.",
 			tar2sqfsPackage))
 }
