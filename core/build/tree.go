@@ -50,7 +50,8 @@ func (t *layerTree) Close() error { return t.file.Close() }
 const maxLevel = 3
 
 func (t *layerTree) read() error {
-	for archive := tar.NewReader(t.file); ; {
+	in := &window{file: t.file}
+	for archive := tar.NewReader(in); ; {
 		h, err := archive.Next()
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -62,9 +63,7 @@ func (t *layerTree) read() error {
 		m := member{kind: h.Typeflag, target: h.Linkname, size: h.Size}
 		switch {
 		case h.Typeflag == tar.TypeReg && (h.Mode&0o111 != 0 || strings.Contains(name, ".so") || strings.HasPrefix(name, "etc/ld")):
-			if m.offset, err = t.file.Seek(0, io.SeekCurrent); err != nil {
-				return err
-			}
+			m.offset = in.at
 		case h.Typeflag == tar.TypeLink:
 			there, ok := t.names[h.Linkname]
 			if !ok {

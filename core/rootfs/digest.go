@@ -3,10 +3,11 @@ package rootfs
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"hash"
-	"io"
 	"io/fs"
+	"iter"
 	"maps"
 	"os"
 	"path/filepath"
@@ -73,7 +74,7 @@ func (f *Folders) hashEntry(ctx context.Context, h hash.Hash, entry *config.Entr
 		if err != nil {
 			return err
 		}
-		return hashContent(ctx, h, "", mode, content)
+		return hashContent(ctx, h, "", mode, content, nil)
 	}
 	return nil
 }
@@ -109,37 +110,81 @@ func (f *Folders) hashOverlay(ctx context.Context, h hash.Hash, entry *config.En
 	if err := source.IsArchive(entry.Source); err != nil {
 		return fmt.Errorf("%s is neither a folder nor an archive: %w", entry.Source, err)
 	}
-	return hashContent(ctx, h, "archive", 0, Content{Path: entry.Source, Size: info.Size()})
+	return hashContent(ctx, h, "archive", 0, Content{Path: entry.Source, Size: info.Size()}, nil)
 }
 
 // hashFolder hashes a folder's names, types, modes, contents and, if they are
 // kept, owners. What it reads it notes in state before.
 func hashFolder(ctx context.Context, h hash.Hash, state *folderState, key folderKey) error {
-	dir := key.dir
-	return walk(ctx, dir, func(rel string, info fs.FileInfo) error {
-		if err := state.add(rel, info); err != nil {
-			return err
+	for e, content := range ahead(ctx, listed(ctx, key.dir, state), listing.content) {
+		if e.err != nil {
+			return e.err
 		}
-		if stat, ok := info.Sys().(*syscall.Stat_t); ok && key.owners {
+		if stat, ok := e.info.Sys().(*syscall.Stat_t); ok && key.owners {
 			fmt.Fprintf(h, "owner %d:%d\n", stat.Uid, stat.Gid)
 		}
-		mode := normalMode(info.Mode())
-		xattrs, err := readXattrs(filepath.Join(dir, rel))
-		if err != nil {
-			return err
-		}
-		hashXattrs(h, xattrs)
-		switch info.Mode().Type() {
+		hashXattrs(h, e.xattrs)
+		mode := normalMode(e.info.Mode())
+		switch e.info.Mode().Type() {
 		case fs.ModeDir:
-			fmt.Fprintf(h, "folder %q %o\n", rel, mode)
-			return nil
+			fmt.Fprintf(h, "folder %q %o\n", e.rel, mode)
 		case fs.ModeSymlink:
-			target, err := os.Readlink(filepath.Join(dir, rel))
-			fmt.Fprintf(h, "symlink %q %q\n", rel, target)
-			return err
+			fmt.Fprintf(h, "symlink %q %q\n", e.rel, e.target)
+		default:
+			if err := hashContent(ctx, h, e.rel, mode, e.content(), content); err != nil {
+				return err
+			}
 		}
-		return hashContent(ctx, h, rel, mode, Content{Path: filepath.Join(dir, rel), Size: info.Size()})
-	})
+	}
+	return ctx.Err()
+}
+
+// listing is one entry of a folder that is hashed, or the error that ended the
+// list.
+type listing struct {
+	dir, rel, target string
+	info             fs.FileInfo
+	xattrs           map[string]string
+	err              error
+}
+
+// content returns what a file holds.
+func (l listing) content() Content {
+	if l.err != nil || !l.info.Mode().IsRegular() {
+		return Content{}
+	}
+	return Content{Path: filepath.Join(l.dir, l.rel), Size: l.info.Size()}
+}
+
+// errEnough ends a walk.
+var errEnough = errors.New("enough")
+
+// listed yields all that is in a folder, and notes it in state.
+func listed(ctx context.Context, dir string, state *folderState) iter.Seq[listing] {
+	return func(yield func(listing) bool) {
+		err := walk(ctx, dir, func(rel string, info fs.FileInfo) error {
+			l := listing{dir: dir, rel: rel, info: info}
+			if err := state.add(rel, info); err != nil {
+				return err
+			}
+			var err error
+			if l.xattrs, err = readXattrs(filepath.Join(dir, rel)); err != nil {
+				return err
+			}
+			if info.Mode()&fs.ModeSymlink != 0 {
+				if l.target, err = os.Readlink(filepath.Join(dir, rel)); err != nil {
+					return err
+				}
+			}
+			if !yield(l) {
+				return errEnough
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, errEnough) {
+			yield(listing{err: err})
+		}
+	}
 }
 
 // hashXattrs hashes extended attributes; nothing if there are none.
@@ -149,15 +194,11 @@ func hashXattrs(h hash.Hash, xattrs map[string]string) {
 	}
 }
 
-// hashContent hashes a file's name, mode, size and content.
-func hashContent(ctx context.Context, h hash.Hash, name string, mode uint32, c Content) error {
+// hashContent hashes a file's name, mode, size and content, which may be loaded
+// already.
+func hashContent(ctx context.Context, h hash.Hash, name string, mode uint32, c Content, l *loaded) error {
 	fmt.Fprintf(h, "file %q %o %d\n", name, mode, c.Size)
-	r, err := c.open()
-	if err != nil {
-		return plain(err)
-	}
-	defer r.Close()
-	return copyContent(ctx, io.Writer(h), r, c)
+	return plain(c.write(ctx, h, l, func() error { return nil }))
 }
 
 // hashProgram hashes a program and all that comes along with it.
@@ -171,7 +212,7 @@ func hashProgram(ctx context.Context, h hash.Hash, entry *config.Entry) error {
 		if err != nil {
 			return plain(err)
 		}
-		if err := hashContent(ctx, h, l.At, 0o755, Content{Path: l.Path, Size: info.Size()}); err != nil {
+		if err := hashContent(ctx, h, l.At, 0o755, Content{Path: l.Path, Size: info.Size()}, nil); err != nil {
 			return err
 		}
 	}

@@ -1,12 +1,15 @@
 package rootfs
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"hash"
 	"io/fs"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -47,7 +50,7 @@ func (f *Folders) digest(ctx context.Context, key folderKey) (string, error) {
 	if err := hashFolder(ctx, content, state, key); err != nil {
 		return "", err
 	}
-	digest := fmt.Sprintf("%x", content.Sum(nil))
+	digest := fmt.Sprintf("sha256:%x", content.Sum(nil))
 	f.keep(key, folderDigest{digest, state.sum()}, state.settled())
 	return digest, nil
 }
@@ -63,6 +66,48 @@ func (f *Folders) keep(key folderKey, d folderDigest, settled bool) {
 	delete(f.known, key)
 	if settled {
 		f.known[key] = d
+	}
+}
+
+// Known is what is remembered of one folder or host block.
+type Known struct {
+	// Dir is the folder's absolute path, or the name of a host block.
+	Dir string `json:"dir"`
+	// Owners says that owners count.
+	Owners bool `json:"owners,omitempty"`
+	// Digest and State are "sha256:…" of all that is in it, and of what the
+	// file system said of it.
+	Digest string `json:"digest"`
+	State  string `json:"state"`
+}
+
+// Known returns what is remembered, sorted, for Remember in a later run.
+func (f *Folders) Known() []Known {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	list := make([]Known, 0, len(f.known))
+	for key, d := range f.known {
+		list = append(list, Known{Dir: key.dir, Owners: key.owners, Digest: d.digest, State: d.state})
+	}
+	slices.SortFunc(list, func(a, b Known) int {
+		return cmp.Or(strings.Compare(a.Dir, b.Dir), strings.Compare(a.Digest, b.Digest))
+	})
+	return list
+}
+
+// Remember takes over what Known returned in an earlier run of the very same
+// mkmini: another one may make other digests.
+func (f *Folders) Remember(list []Known) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.known == nil {
+		f.known = make(map[folderKey]folderDigest)
+	}
+	for _, k := range list {
+		key := folderKey{k.Dir, k.Owners}
+		if _, known := f.known[key]; !known && k.Digest != "" {
+			f.known[key] = folderDigest{k.Digest, k.State}
+		}
 	}
 }
 
@@ -95,4 +140,4 @@ func (s *folderState) add(rel string, info fs.FileInfo) error {
 // systems count in steps of up to two seconds.
 func (s *folderState) settled() bool { return s.start.Sub(s.latest) > 2*time.Second }
 
-func (s *folderState) sum() string { return string(s.hash.Sum(nil)) }
+func (s *folderState) sum() string { return fmt.Sprintf("sha256:%x", s.hash.Sum(nil)) }

@@ -191,7 +191,7 @@ func (f *Folders) hashHost(ctx context.Context, h hash.Hash, entry *config.Entry
 		if err := hashItems(ctx, content, entry, items); err != nil {
 			return err
 		}
-		last = folderDigest{fmt.Sprintf("%x", content.Sum(nil)), state.sum()}
+		last = folderDigest{fmt.Sprintf("sha256:%x", content.Sum(nil)), state.sum()}
 		f.keep(key, last, state.settled())
 	}
 	fmt.Fprintf(h, "host %s\n", last.digest)
@@ -202,21 +202,38 @@ func (f *Folders) hashHost(ctx context.Context, h hash.Hash, entry *config.Entry
 func hashItems(ctx context.Context, h hash.Hash, entry *config.Entry, items []hostsystem.Item) error {
 	links := make(map[inode]*node)
 	names := make(map[*node]string)
-	for _, item := range items {
-		n, err := hostNode(entry, item, links, nil)
-		if err != nil {
-			return err
+	type taken struct {
+		path, first string
+		node        *node
+		err         error
+	}
+	content := func(t taken) Content {
+		if t.err != nil || t.first != "" || t.node.kind != File {
+			return Content{}
 		}
-		hashXattrs(h, n.xattrs)
-		first, linked := names[n]
-		fmt.Fprintf(h, "%s %q %o %d:%d %d:%d target %q link %q\n", n.kind, item.Path, n.mode, n.uid, n.gid, n.major, n.minor, n.target, first)
-		names[n] = item.Path
-		if linked || n.kind != File {
-			continue
-		}
-		if err := hashContent(ctx, h, item.Path, n.mode, *n.content); err != nil {
-			return err
+		return *t.node.content
+	}
+	nodes := func(yield func(taken) bool) {
+		for _, item := range items {
+			n, err := hostNode(entry, item, links, nil)
+			if !yield(taken{path: item.Path, first: names[n], node: n, err: err}) || err != nil {
+				return
+			}
+			names[n] = item.Path
 		}
 	}
-	return nil
+	for t, l := range ahead(ctx, nodes, content) {
+		if t.err != nil {
+			return t.err
+		}
+		n := t.node
+		hashXattrs(h, n.xattrs)
+		fmt.Fprintf(h, "%s %q %o %d:%d %d:%d target %q link %q\n", n.kind, t.path, n.mode, n.uid, n.gid, n.major, n.minor, n.target, t.first)
+		if c := content(t); c.Path != "" {
+			if err := hashContent(ctx, h, t.path, n.mode, c, l); err != nil {
+				return err
+			}
+		}
+	}
+	return ctx.Err()
 }

@@ -6,7 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
+	"hash"
 	"iter"
 	"os"
 	"path/filepath"
@@ -28,7 +28,7 @@ func WriteLayer(ctx context.Context, path string, records iter.Seq[Record], epoc
 	}()
 	hash := sha256.New()
 	holes := &holeWriter{file: file}
-	err = WriteTar(ctx, io.MultiWriter(holes, hash), records, epoch)
+	err = WriteTar(ctx, together{holes, hash}, records, epoch)
 	if err == nil {
 		err = file.Truncate(holes.at)
 	}
@@ -46,6 +46,24 @@ func WriteLayer(ctx context.Context, path string, records iter.Seq[Record], epoc
 		return "", 0, fmt.Errorf("write layer: %w", err)
 	}
 	return fmt.Sprintf("sha256:%x", hash.Sum(nil)), holes.at, nil
+}
+
+// together writes to a file and a hash at the same time, as each takes about as
+// long as the other.
+type together struct {
+	file *holeWriter
+	hash hash.Hash
+}
+
+func (t together) Write(p []byte) (int, error) {
+	hashed := make(chan struct{})
+	go func() {
+		defer close(hashed)
+		t.hash.Write(p) // never fails
+	}()
+	n, err := t.file.Write(p)
+	<-hashed
+	return n, err
 }
 
 // holeWriter writes an empty file, and leaves holes for what is zero: those of

@@ -4,13 +4,7 @@
 // needs root: nothing is mounted, made or owned on the machine itself.
 package rootfs
 
-import (
-	"fmt"
-	"io"
-	"os"
-	"strings"
-	"syscall"
-)
+import "fmt"
 
 // Type is the type of a record.
 type Type uint8
@@ -58,71 +52,4 @@ type Record struct {
 	// Xattrs are extended attributes by name, with their namespaces; nil for
 	// almost all, and for hard links. It is not to be changed.
 	Xattrs map[string]string
-}
-
-// Content is what a file holds: bytes in memory, or a file on disk that is
-// read only when it is needed.
-type Content struct {
-	// Data is the content if Path is empty.
-	Data string
-	// Path is the absolute path of the file on disk.
-	Path string
-	// Offset is where in that file the content begins, if it is a part of it.
-	Offset int64
-	// Size is the length in bytes.
-	Size int64
-}
-
-// part is content that is a part of a file.
-type part struct {
-	*io.SectionReader
-	io.Closer
-}
-
-// opened is content that is being read.
-type opened interface {
-	io.Reader
-	io.ReaderAt
-	io.Closer
-}
-
-// inMemory is content that is in memory.
-type inMemory struct{ *strings.Reader }
-
-func (inMemory) Close() error { return nil }
-
-// open returns a reader of the content. A file on disk that is no regular
-// file any more, such as a symlink that took its place, is an error.
-func (c Content) open() (opened, error) {
-	if c.Path == "" {
-		return inMemory{strings.NewReader(c.Data)}, nil
-	}
-	file, err := os.OpenFile(c.Path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	info, err := file.Stat()
-	whole := c.Offset == 0 && err == nil && info.Size() == c.Size
-	if err == nil && (!info.Mode().IsRegular() || info.Size() < c.Offset+c.Size || c.Offset == 0 && !whole) {
-		err = &changedError{path: c.Path, was: c.Offset + c.Size, is: info.Size()}
-	}
-	if err != nil {
-		file.Close()
-		return nil, err
-	}
-	if !whole {
-		return part{io.NewSectionReader(file, c.Offset, c.Size), file}, nil
-	}
-	return file, nil
-}
-
-// changedError says that a file isn't any more what it was when the file
-// system was put together.
-type changedError struct {
-	path    string
-	was, is int64
-}
-
-func (e *changedError) Error() string {
-	return fmt.Sprintf("%s changed while it was read: it had %d bytes and now has %d", e.path, e.was, e.is)
 }

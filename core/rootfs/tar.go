@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -23,13 +22,13 @@ const xattrRecord = "SCHILY.xattr."
 func WriteTar(ctx context.Context, w io.Writer, records iter.Seq[Record], epoch time.Time) error {
 	buffer := bufio.NewWriterSize(w, 1<<20)
 	archive := tar.NewWriter(buffer)
-	for r := range records {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := writeRecord(ctx, archive, &r, epoch); err != nil {
+	for r, content := range ahead(ctx, records, func(r Record) Content { return r.Content }) {
+		if err := writeRecord(ctx, archive, &r, content, epoch); err != nil {
 			return fmt.Errorf("write /%s: %w", r.Path, err)
 		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
 	}
 	if err := archive.Close(); err != nil {
 		return fmt.Errorf("end the archive: %w", err)
@@ -40,8 +39,8 @@ func WriteTar(ctx context.Context, w io.Writer, records iter.Seq[Record], epoch 
 	return nil
 }
 
-// writeRecord writes one record with its content.
-func writeRecord(ctx context.Context, archive *tar.Writer, r *Record, epoch time.Time) (err error) {
+// writeRecord writes one record with its content, which may be loaded already.
+func writeRecord(ctx context.Context, archive *tar.Writer, r *Record, content *loaded, epoch time.Time) error {
 	header := &tar.Header{
 		Name:    r.Path,
 		Mode:    int64(r.Mode),
@@ -78,16 +77,8 @@ func writeRecord(ctx context.Context, archive *tar.Writer, r *Record, epoch time
 	if r.Type != File {
 		return archive.WriteHeader(header)
 	}
-	// Opened first, so that a file that is gone leaves no header behind.
-	content, err := r.Content.open()
-	if err != nil {
-		return err
-	}
-	defer content.Close()
-	if err := archive.WriteHeader(header); err != nil {
-		return err
-	}
-	return copyContent(ctx, archive, content, r.Content)
+	// A file that is gone leaves no header behind.
+	return r.Content.write(ctx, archive, content, func() error { return archive.WriteHeader(header) })
 }
 
 // setCharset sees to names that are no text in UTF-8, as PAX wants it: GNU's
@@ -102,34 +93,4 @@ func setCharset(header *tar.Header) {
 	default:
 		header.PAXRecords["hdrcharset"] = "BINARY"
 	}
-}
-
-// copyContent copies exactly as many bytes as the content is said to have.
-func copyContent(ctx context.Context, w io.Writer, r io.Reader, c Content) error {
-	n, err := io.Copy(w, io.LimitReader(cancelReader{ctx, r}, c.Size))
-	if err != nil {
-		return err
-	}
-	var one [1]byte
-	extra, err := io.ReadFull(r, one[:])
-	if err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	if n+int64(extra) != c.Size {
-		return &changedError{path: c.Path, was: c.Size, is: n + int64(extra)}
-	}
-	return nil
-}
-
-// cancelReader ends with the context's error once that is done.
-type cancelReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c cancelReader) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.r.Read(p)
 }
