@@ -127,7 +127,7 @@ func (b *Builder) Build(ctx context.Context, job Job) ([]event.Artifact, error) 
 	}
 	r.plan = plan.Make(r.input)
 	err = r.execute(ctx)
-	return r.results(), errors.Join(probeErr, err, r.history.save(r.artifacts))
+	return r.results(), errors.Join(probeErr, err, r.history.save(r.artifacts, r.folders.Known()))
 }
 
 // start collects what the plan depends on.
@@ -137,6 +137,7 @@ func (b *Builder) start(ctx context.Context, job Job) (*run, error) {
 		compilers: map[string]toolchain.Probed{}, probed: map[string]bool{}, artifacts: map[string]placed{},
 	}
 	r.history = b.history(job)
+	b.folders.Remember(r.history.data.Folders)
 	var err error
 	if r.input, err = b.input(ctx, job); err != nil {
 		return nil, err

@@ -13,13 +13,14 @@ import (
 	"sync"
 
 	"github.com/mkmini/mkmini/core/plan"
+	"github.com/mkmini/mkmini/core/rootfs"
 	"github.com/mkmini/mkmini/core/store"
 )
 
 // history is what is remembered of earlier builds of one configuration into
 // one folder: what keys were made from, to say why a step must run again,
-// and what was put into the folder, to leave it alone. It is never needed to
-// be right: without it more is done, or less is said.
+// what was put into the folder, to leave it alone, and what overlays held, so as
+// not to read them again. Without it more is done, or less is said.
 type history struct {
 	path string
 	mu   *sync.Mutex
@@ -33,6 +34,10 @@ type historyData struct {
 	Steps map[string][]plan.Part `json:"steps"`
 	// Placed holds what was put into the output folder, by path in it.
 	Placed map[string]placedRecord `json:"placed"`
+	// Folders hold the digests of what overlays and hosts had, if the mkmini
+	// is the one that By identifies.
+	Folders []rootfs.Known `json:"folders,omitempty"`
+	By      string         `json:"by,omitempty"`
 }
 
 // placedRecord is what was put somewhere: what identifies it, with what was
@@ -55,6 +60,9 @@ func (b *Builder) history(job Job) history {
 	if data, err := os.ReadFile(h.path); err == nil {
 		_ = json.Unmarshal(data, h.data) // a damaged history is an empty one
 		h.read = data
+	}
+	if h.data.By != b.Mkmini {
+		h.data.Folders, h.data.By = nil, b.Mkmini
 	}
 	if h.data.Steps == nil {
 		h.data.Steps = map[string][]plan.Part{}
@@ -116,10 +124,11 @@ func (h history) whyProbe(s plan.Step) string {
 	return "the compiler changed, or what is found first"
 }
 
-// save writes the history, together with what was placed.
-func (h history) save(artifacts map[string]placed) error {
+// save writes the history, together with what was placed and what folders hold.
+func (h history) save(artifacts map[string]placed, folders []rootfs.Known) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.data.Folders = folders
 	for path, p := range artifacts {
 		if p.stamp != "" {
 			record := placedRecord{SHA256: p.sealed, Stamp: p.stamp}

@@ -51,7 +51,7 @@ func (b *Builder) Legal(ctx context.Context, job Job, o LegalOptions) (legal.Fac
 	r.plan.Steps = slices.DeleteFunc(r.plan.Steps, func(s plan.Step) bool {
 		return s.Kind != plan.Toolchain && !slices.Contains(r.ends, s.Kind)
 	})
-	if err := errors.Join(r.execute(ctx), r.history.save(r.artifacts)); err != nil {
+	if err := errors.Join(r.execute(ctx), r.history.save(r.artifacts, r.folders.Known())); err != nil {
 		return legal.Facts{}, err
 	}
 	f := legal.Facts{Name: job.Config.Name, Mkmini: b.Version, Epoch: b.Epoch}

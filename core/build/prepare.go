@@ -71,7 +71,7 @@ func (b *Builder) Fetch(ctx context.Context, job Job) (Inputs, error) {
 			}
 		}
 	}
-	return in, errors.Join(append(errs, r.history.save(r.artifacts))...)
+	return in, errors.Join(append(errs, r.history.save(r.artifacts, r.folders.Known()))...)
 }
 
 // fetchSource has both the file and the tree of a source step in the store:
