@@ -19,6 +19,9 @@ import (
 // exportTar writes the layer as it is, compressed.
 func exportTar(ctx context.Context, req sdk.ExportRequest, name string, format compression.Format) error {
 	img := req.Images[0]
+	if format == compression.None {
+		return exportPlain(ctx, req, name)
+	}
 	return artifact.WriteFile(req.OutDir, name, func(w io.Writer) error {
 		return compress(w, format, req.Jobs, func(w io.Writer) error {
 			return copyLayer(ctx, w, img)
@@ -29,6 +32,39 @@ func exportTar(ctx context.Context, req sdk.ExportRequest, name string, format c
 		})
 	})
 }
+
+// exportPlain writes the layer as it is. The kernel copies it, without another
+// copy in memory or on some file systems at all, and what was written is what is
+// checked.
+func exportPlain(ctx context.Context, req sdk.ExportRequest, name string) error {
+	img := req.Images[0]
+	return artifact.MakeFile(req.OutDir, name, func(file *os.File) error {
+		layer, err := os.Open(img.Layer)
+		if err != nil {
+			return err
+		}
+		defer layer.Close()
+		for {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			switch _, err := io.CopyN(file, layer, copyPiece); {
+			case errors.Is(err, io.EOF):
+				return nil
+			case err != nil:
+				return err
+			}
+		}
+	}, func(path string) error {
+		return decompress(ctx, path, compression.None, func(r io.Reader) error {
+			return checkDigest(r, img.Digest)
+		})
+	})
+}
+
+// copyPiece is how many bytes the kernel copies at a time: it can't be
+// interrupted in between.
+const copyPiece = 64 << 20
 
 // copyLayer copies the layer, and makes sure that it is the one it should be.
 func copyLayer(ctx context.Context, w io.Writer, img sdk.Image) error {
