@@ -35,29 +35,28 @@ type Console struct {
 // with the test.
 func Boot(t testing.TB, info sdk.Boot, debianPackage, kernel, initrd string) *Console {
 	t.Helper()
-	return boot(t, info, debianPackage, kernel, "", "-initrd", initrd)
-}
-
-// BootDisk is Boot for an image of a disk in one of QEMU's formats, whose root
-// file system is what the kernel knows by a name: a device, or "PARTUUID=…". The
-// disk is one for NVMe, for which Debian's kernels have the driver built in.
-// What the guest writes to it is gone when the test ends.
-func BootDisk(t testing.TB, info sdk.Boot, debianPackage, kernel, image, format, root string) *Console {
-	t.Helper()
-	return boot(t, info, debianPackage, kernel, " rw rootwait root="+root,
-		"-snapshot", "-drive", "if=none,id=disk,format="+format+",file="+image, "-device", "nvme,drive=disk,serial=disk")
-}
-
-// boot starts a kernel with more arguments and options than all have.
-func boot(t testing.TB, info sdk.Boot, debianPackage, kernel, options string, more ...string) *Console {
-	t.Helper()
-	memory := max(info.MemoryMiB, 256)
 	args := append([]string{}, info.Args...)
-	args = append(args, "-accel", "tcg", "-m", strconv.Itoa(memory),
+	args = append(args, "-accel", "tcg", "-m", strconv.Itoa(max(info.MemoryMiB, 256)),
 		"-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot", "-nic", "none",
-		"-kernel", kernel, "-append", "console="+info.Console+" panic=1 quiet"+options)
-	args = append(args, more...)
-	cmd := exec.Command(Tool(t, info.System, debianPackage), args...)
+		"-kernel", kernel, "-append", "console="+info.Console+" panic=1 quiet", "-initrd", initrd)
+	return open(t, exec.Command(Tool(t, info.System, debianPackage), args...))
+}
+
+// BootBy runs a command for the shell that boots a guest on its terminal, and
+// waits as Boot does. QEMU, which is in that Debian package, must be what the
+// shell starts last.
+func BootBy(t testing.TB, info sdk.Boot, debianPackage, command string) *Console {
+	t.Helper()
+	Tool(t, info.System, debianPackage)
+	c := open(t, exec.Command("sh", "-c", "exec "+command))
+	// What the kernel says must not be in between what the shell says.
+	c.Run("dmesg -n 1")
+	return c
+}
+
+// open starts a guest, and waits for its shell's prompt.
+func open(t testing.TB, cmd *exec.Cmd) *Console {
+	t.Helper()
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -67,7 +66,7 @@ func boot(t testing.TB, info sdk.Boot, debianPackage, kernel, options string, mo
 	stop := start(t, cmd)
 	t.Cleanup(func() { stop(syscall.SIGTERM, 5*time.Second) })
 	// What is typed before the shell reads is lost.
-	c.Expect(regexp.MustCompile(`# `))
+	c.Expect(regexp.MustCompile(`[\w~/] # `))
 	return c
 }
 

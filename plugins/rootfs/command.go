@@ -2,6 +2,7 @@ package rootfs
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/mkmini/mkmini/plugins/compression"
@@ -34,7 +35,7 @@ func bootExt4(_ string, img sdk.Image) []string {
 	if img.Boot == nil {
 		return []string{"debugfs -R 'ls -l' {path}"}
 	}
-	return []string{bootDrive(img.Boot, "raw", "vda")}
+	return []string{bootDrive(img.Boot, "raw", 0)}
 }
 
 // bootDisk boots an image of a disk in one of QEMU's formats, or lists its
@@ -43,7 +44,7 @@ func bootDisk(format string) func(name string, img sdk.Image) []string {
 	return func(_ string, img sdk.Image) []string {
 		switch {
 		case img.Boot != nil:
-			return []string{bootDrive(img.Boot, format, "vda1")}
+			return []string{bootDrive(img.Boot, format, 1)}
 		case format == "raw":
 			return []string{"sfdisk --list {path}"}
 		}
@@ -52,9 +53,19 @@ func bootDisk(format string) func(name string, img sdk.Image) []string {
 }
 
 // bootDrive returns the command that boots an image with the user's KERNEL,
-// which has the drivers of virtio disks and ext4 in it.
-func bootDrive(b *sdk.Boot, format, root string) string {
-	return qemu(b, "-drive file={path},format="+format+",if=virtio", "root=/dev/"+root+" rw")
+// which has the drivers of the disk and of ext4 in it. The root is a partition
+// of the disk, or the disk as a whole for 0. Disks are those of NVMe, whose
+// driver distributions' kernels have built in more often than that of virtio's:
+// Debian's cloud kernels do. Machines of s390x have no such disks.
+func bootDrive(b *sdk.Boot, format string, partition int) string {
+	medium, device, separator := "-drive if=none,id=disk,format="+format+",file={path} -device nvme,drive=disk,serial=disk", "nvme0n1", "p"
+	if strings.HasSuffix(b.System, "-s390x") {
+		medium, device, separator = "-drive if=virtio,format="+format+",file={path}", "vda", ""
+	}
+	if partition > 0 {
+		device += separator + strconv.Itoa(partition)
+	}
+	return qemu(b, medium, "root=/dev/"+device+" rw rootwait")
 }
 
 // bootInitramfs returns the command that boots an initramfs with the user's

@@ -152,8 +152,10 @@ func TestCommands(t *testing.T) {
 	img.Boot = &sdk.Boot{System: "qemu-system-aarch64", Args: []string{"-M", "virt", "-cpu", "cortex-a57"}, Console: "ttyAMA0"}
 	kernel := "qemu-system-aarch64 -M virt -cpu cortex-a57 -m 256 -nographic -no-reboot -kernel KERNEL "
 	boot := kernel + `-initrd {path} -append "console=ttyAMA0 panic=1"`
-	drive := kernel + `-drive file={path},format=raw,if=virtio -append "root=/dev/`
+	drive := kernel + `-drive if=none,id=disk,format=raw,file={path} -device nvme,drive=disk,serial=disk -append "root=/dev/`
 	qcow2 := strings.Replace(drive, "raw", "qcow2", 1)
+	mainframe := img
+	mainframe.Boot = &sdk.Boot{System: "qemu-system-s390x", Args: []string{"-M", "s390-ccw-virtio"}, Console: "ttysclp0"}
 	ends := img
 	ends.Boot = &sdk.Boot{System: "qemu-system-sw64", NoInitrd: true, MemoryMiB: 512}
 	unknown := img
@@ -173,9 +175,11 @@ func TestCommands(t *testing.T) {
 			"docker run --rm -it --platform linux/arm64 minios:aarch64"}},
 		{unknown, "tar", []string{
 			`docker import -c 'CMD ["/bin/sh"]' {path} minios:aarch64`, "docker run --rm -it minios:aarch64"}},
-		{img, "ext4", []string{drive + `vda rw console=ttyAMA0 panic=1"`}},
-		{img, "disk", []string{drive + `vda1 rw console=ttyAMA0 panic=1"`}},
-		{img, "qcow2", []string{qcow2 + `vda1 rw console=ttyAMA0 panic=1"`}},
+		{img, "ext4", []string{drive + `nvme0n1 rw rootwait console=ttyAMA0 panic=1"`}},
+		{img, "disk", []string{drive + `nvme0n1p1 rw rootwait console=ttyAMA0 panic=1"`}},
+		{img, "qcow2", []string{qcow2 + `nvme0n1p1 rw rootwait console=ttyAMA0 panic=1"`}},
+		{mainframe, "disk", []string{`qemu-system-s390x -M s390-ccw-virtio -m 256 -nographic -no-reboot -kernel KERNEL ` +
+			`-drive if=virtio,format=raw,file={path} -append "root=/dev/vda1 rw rootwait console=ttysclp0 panic=1"`}},
 		{unknown, "qcow2", []string{"qemu-img info {path}"}},
 		{unknown, "ext4", []string{"debugfs -R 'ls -l' {path}"}},
 		{unknown, "disk", []string{"sfdisk --list {path}"}},
