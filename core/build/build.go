@@ -84,9 +84,10 @@ type run struct {
 	input   plan.Input
 	plan    plan.Plan
 	history history
-	missing error         // tools that exports can't do without
-	slots   chan struct{} // one for each busybox that may be compiled at once
-	ends    []plan.Kind   // the steps whose results have to be there
+	owners  map[string]owners // by architecture
+	missing error             // tools that exports can't do without
+	slots   chan struct{}     // one for each busybox that may be compiled at once
+	ends    []plan.Kind       // the steps whose results have to be there
 
 	// lending says that the compilers are wanted for themselves.
 	lending bool
@@ -140,6 +141,9 @@ func (b *Builder) start(ctx context.Context, job Job) (*run, error) {
 	b.folders.Remember(r.history.data.Folders)
 	var err error
 	if r.input, err = b.input(ctx, job); err != nil {
+		return nil, err
+	}
+	if err := r.findOwners(ctx); err != nil {
 		return nil, err
 	}
 	if r.input.Tools, r.missing, err = tools(job); err != nil {

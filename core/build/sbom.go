@@ -42,6 +42,7 @@ func (r *run) sbom(ctx context.Context, s plan.Step, dir string, c *course) (any
 	if err != nil {
 		return nil, err
 	}
+	c.warn(r.owners[s.Arch].unknown, nil)
 	var made exported
 	for i, name := range r.job.Config.SBOM.Formats {
 		c.progress("write", i, len(r.job.Config.SBOM.Formats), name)
@@ -117,6 +118,11 @@ func (r *run) facts(ctx context.Context, s plan.Step) (sbom.Facts, error) {
 	if f.Files, f.Packages, err = sbom.ReadLayer(ctx, filepath.Join(r.Store.Path(root), layerName)); err != nil {
 		return f, err
 	}
+	owned, err := r.owners[t.Arch].inImage(f.Files)
+	if err != nil {
+		return f, err
+	}
+	f.Packages = sbom.Together(owned, f.Packages)
 	for _, e := range t.Rootfs {
 		if e.Kind == config.Program {
 			f.Applications = append(f.Applications, sbom.Application{Path: strings.TrimPrefix(e.Path, "/")})

@@ -16,6 +16,7 @@ import (
 	spdxjson "github.com/spdx/tools-golang/json"
 
 	"github.com/mkmini/mkmini/core/config"
+	"github.com/mkmini/mkmini/core/event"
 	"github.com/mkmini/mkmini/core/plan"
 	"github.com/mkmini/mkmini/plugins/sdk"
 )
@@ -30,6 +31,60 @@ func documented(t *testing.T, attach bool) *world {
 		Kind: config.Program, Path: "/usr/bin/tool", Source: w.write("tool", "#!/bin/sh\n"),
 	})
 	return w
+}
+
+// TestOwnersInSBOM takes files of an installed system, of which another block
+// replaces one. A new version of a package makes new documents and nothing else.
+func TestOwnersInSBOM(t *testing.T) {
+	w := documented(t, false)
+	status := "Package: app\nStatus: install ok installed\nArchitecture: all\nVersion: 1-1\n"
+	for name, content := range map[string]string{
+		"etc/os-release": "ID=debian\n", "var/lib/dpkg/status": status, "var/lib/dpkg/info/app.list": "/opt/app/one\n/opt/app/two\n",
+		"opt/app/one": "1", "opt/app/two": "2",
+	} {
+		w.write("host/"+name, content)
+	}
+	target := &w.job.Config.Targets[0]
+	target.Rootfs = append(target.Rootfs,
+		config.Entry{Kind: config.Host, Path: "/", Installed: &config.Installed{Root: filepath.Join(w.dir, "host"), Paths: []string{"/opt"}}},
+		config.Entry{Kind: config.File, Path: "/opt/app/two", Content: "mine"})
+	owned := func(version string) {
+		t.Helper()
+		text, err := os.ReadFile(filepath.Join(w.job.Out, "mini-a64.cdx.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var bom cdx.BOM
+		if err := cdx.NewBOMDecoder(bytes.NewReader(text), cdx.BOMFileFormatJSON).Decode(&bom); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range *bom.Components {
+			for _, d := range *bom.Dependencies {
+				if c.PackageURL == "pkg:deb/debian/app@"+version+"?arch=all" && d.Ref == c.BOMRef {
+					if diff := cmp.Diff(&[]string{"file:/opt/app/one"}, d.Dependencies); diff != "" {
+						t.Errorf("its files (-want +got):\n%s", diff)
+					}
+					return
+				}
+			}
+		}
+		t.Errorf("there is no app %s with its file:\n%s", version, text)
+	}
+	if _, err := w.build(); err != nil {
+		t.Fatal(err)
+	}
+	owned("1-1")
+	w.events = nil
+	w.write("host/var/lib/dpkg/status", strings.Replace(status, "1-1", "1-2", 1))
+	if _, err := w.build(); err != nil {
+		t.Fatal(err)
+	}
+	owned("1-2")
+	for _, e := range w.events {
+		if e.Kind == event.Done && e.Step != "sbom" && e.Step != "toolchain" {
+			t.Errorf("%s was made again", e.Step)
+		}
+	}
 }
 
 func TestSBOM(t *testing.T) {

@@ -34,7 +34,7 @@ type dpkg struct {
 }
 
 type debPackage struct {
-	name, arch string
+	name, arch, version string
 	// depends are alternatives, of which one has to be there.
 	depends  [][]string
 	provides []string
@@ -92,7 +92,7 @@ func (d *dpkg) readStatus(name, list string) error {
 		if fields["Package"] == "" || stated && !strings.HasSuffix(status, " installed") {
 			return
 		}
-		p := &debPackage{name: fields["Package"], arch: fields["Architecture"], list: list}
+		p := &debPackage{name: fields["Package"], arch: fields["Architecture"], version: fields["Version"], list: list}
 		for _, field := range []string{"Pre-Depends", "Depends"} {
 			p.depends = append(p.depends, relations(fields[field])...)
 		}
@@ -165,6 +165,13 @@ func (d *dpkg) find(name string) string {
 		return name
 	}
 	return d.choose(d.byName[name], d.native)
+}
+
+func (d *dpkg) ids() []string { return slices.Sorted(maps.Keys(d.packages)) }
+
+func (d *dpkg) describe(id string) Package {
+	p := d.packages[id]
+	return Package{Kind: Deb, Name: p.name, Version: p.version, Arch: p.arch}
 }
 
 func (d *dpkg) names() []string { return slices.Sorted(maps.Keys(d.byName)) }

@@ -37,6 +37,19 @@ type Item struct {
 // comes before what is in it. Nothing outside of the block's root is looked
 // at, wherever symlinks lead. Errors that the user can mend are *fault.Error.
 func Collect(ctx context.Context, h *config.Installed, block fault.Range) ([]Item, error) {
+	s, err := collect(ctx, h, block)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]Item, 0, len(s.items))
+	for _, name := range slices.Sorted(maps.Keys(s.items)) {
+		items = append(items, s.items[name])
+	}
+	return items, nil
+}
+
+// collect selects what a host block asks for.
+func collect(ctx context.Context, h *config.Installed, block fault.Range) (*selection, error) {
 	dir, err := filepath.EvalSymlinks(h.Root)
 	if err != nil {
 		return nil, &fault.Error{
@@ -55,11 +68,7 @@ func Collect(ctx context.Context, h *config.Installed, block fault.Range) ([]Ite
 			return nil, err
 		}
 	}
-	items := make([]Item, 0, len(s.items))
-	for _, name := range slices.Sorted(maps.Keys(s.items)) {
-		items = append(items, s.items[name])
-	}
-	return items, nil
+	return s, nil
 }
 
 // problem is an error about one of the block's values, such as "commands.1".

@@ -16,6 +16,9 @@ type database interface {
 	find(name string) (id string)
 	// names returns the names of all packages.
 	names() []string
+	// ids returns all packages, sorted, and describe what one is.
+	ids() []string
+	describe(id string) Package
 	// depends returns the packages that one needs.
 	depends(id string) []string
 	// files returns the absolute paths of a package's files.

@@ -2,14 +2,18 @@ package hostsystem_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/mkmini/mkmini/core/config"
 	"github.com/mkmini/mkmini/core/fault"
+	"github.com/mkmini/mkmini/core/hostsystem"
 	"github.com/mkmini/mkmini/core/testenv"
 )
 
@@ -125,6 +129,7 @@ func TestDpkgHere(t *testing.T) {
 const spec = `Name: greet
 Version: 1
 Release: 1
+Epoch: 3
 Summary: greets
 License: MIT
 Requires: greet-data, /usr/bin/shell, (greet-extra or greet-none), (nothing if nobody)
@@ -174,9 +179,44 @@ func TestRPM(t *testing.T) {
 	same(t, &config.Installed{Root: dir, Packages: []string{"greet"}}, "usr", "usr/bin", "usr/bin/greet")
 	same(t, &config.Installed{Root: dir, Packages: []string{"greet"}, Depends: true}, "usr", "usr/bin", "usr/bin/greet", "usr/bin/shell",
 		"usr/share", "usr/share/greet", "usr/share/greet/extra", "usr/share/greet/text")
+	owned, err := hostsystem.Owners(t.Context(), &config.Installed{Root: dir, Paths: []string{"/usr/bin"}}, fault.Range{})
+	var got []string
+	for _, p := range owned {
+		for _, f := range p.Files {
+			got = append(got, fmt.Sprintf("%s %s %s:%s %t %s", p.Kind, p.Name, p.Epoch, p.Version, p.Arch != "", f.Path))
+		}
+	}
+	want := []string{"rpm greet 3:1-1 true usr/bin/greet", "rpm greet-data 3:1-1 true usr/bin/shell"}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v, owners (-want +got):\n%s", err, diff)
+	}
 	_, err = take(t, &config.Installed{Root: dir, Packages: []string{"greet", "data"}})
 	if f, ok := errors.AsType[*fault.Error](err); !ok || !strings.Contains(f.Remedy, "greet-data") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestOwnersHere asks whose the commands of this machine are, and compares with
+// its own dpkg.
+func TestOwnersHere(t *testing.T) {
+	dpkg := testenv.Tool(t, "dpkg-query", "dpkg")
+	owned, err := hostsystem.Owners(t.Context(), &config.Installed{Root: "/", Commands: []string{"cat", "dpkg-query"}}, fault.Range{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"coreutils", "dpkg"} {
+		i := slices.IndexFunc(owned, func(p hostsystem.Package) bool { return p.Name == name })
+		if i < 0 {
+			t.Errorf("there is no %s among %d packages", name, len(owned))
+			continue
+		}
+		version := testenv.Output(t, dpkg, "-W", "-f", "${Version} ${Architecture}", name)
+		if p := owned[i]; p.Version+" "+p.Arch != version || p.Kind != hostsystem.Deb || p.Distribution == "" || len(p.Files) == 0 {
+			t.Errorf("%s is %+v, and of version %s", name, p, version)
+		}
+	}
+	if i := slices.IndexFunc(owned, func(p hostsystem.Package) bool { return p.Name == "gcc" || p.Name == "apt" }); i >= 0 {
+		t.Errorf("%s is none of their files' owners: %+v", owned[i].Name, owned[i].Files)
 	}
 }
 

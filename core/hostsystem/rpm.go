@@ -27,6 +27,7 @@ type rpmDB struct {
 
 type rpmPackage struct {
 	name, arch         string
+	epoch, version     string
 	requires, provides []string
 	files              []string
 }
@@ -39,7 +40,7 @@ var (
 )
 
 // rpmFormat makes rpm print a line for each fact of a package.
-const rpmFormat = `N %{NAME}\nA %{ARCH}\n[P %{PROVIDENAME}\n][R %{REQUIRENAME}\n][F %{FILENAMES}\n]`
+const rpmFormat = `N %{NAME}\nA %{ARCH}\nE %{EPOCH}\nV %{VERSION}-%{RELEASE}\n[P %{PROVIDENAME}\n][R %{REQUIRENAME}\n][F %{FILENAMES}\n]`
 
 // openRPM reads the database of the root; nil if there is none. Where it is
 // the only one, rpm must be there to read it.
@@ -109,6 +110,12 @@ func parseRPM(r io.Reader) (*rpmDB, error) {
 		switch mark {
 		case "A":
 			p.arch = value
+		case "E":
+			if value != "(none)" {
+				p.epoch = value
+			}
+		case "V":
+			p.version = value
 		case "P":
 			p.provides = append(p.provides, value)
 		case "R":
@@ -148,6 +155,13 @@ func (db *rpmDB) find(name string) string {
 		}
 	}
 	return strings.Join(ids[:min(1, len(ids))], "")
+}
+
+func (db *rpmDB) ids() []string { return slices.Sorted(maps.Keys(db.packages)) }
+
+func (db *rpmDB) describe(id string) Package {
+	p := db.packages[id]
+	return Package{Kind: RPM, Name: p.name, Epoch: p.epoch, Version: p.version, Arch: p.arch}
 }
 
 func (db *rpmDB) names() []string { return slices.Sorted(maps.Keys(db.byName)) }

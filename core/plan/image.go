@@ -66,6 +66,9 @@ func (m *maker) sbom(i int, t config.Target) {
 	if t.Busybox.Disabled {
 		s.Needs, s.Parts = s.Needs[:1], slices.Delete(s.Parts, 1, 5) // neither busybox nor a compiler
 	}
+	if digest := m.in.Owners[t.Arch]; digest != "" {
+		s.Parts = append(s.Parts, Part{"the packages of the host", digest})
+	}
 	s.Parts = append(s.Parts, patches...)
 	if t.Musl != nil {
 		source, patches := m.sourceOf(t, tarball(release.Musl(), *t.Musl))

@@ -101,6 +101,9 @@ type Input struct {
 	Configs map[string]string
 	// Entries holds the digests of the rootfs entries, by architecture.
 	Entries map[string][]Part
+	// Owners holds digests of what packages the files of host blocks are of, by
+	// architecture, for documents about them.
+	Owners map[string]string
 	// Tools are the machine's programs that exports run: by the export's
 	// number, and by architecture, as its attributes are.
 	Tools []map[string][]Part

@@ -11,9 +11,17 @@ import (
 
 // Package is a package of a distribution that is in the image.
 type Package struct {
+	// Kind is the type of its package URL, "deb" or "rpm"; empty for "deb".
+	Kind                string `json:",omitempty"`
 	Name, Version, Arch string
-	// Distribution is the ID of os-release: "debian".
+	// Epoch is that of an rpm's version; empty for none.
+	Epoch string `json:",omitempty"`
+	// Distribution is the ID of os-release: "debian"; empty for an rpm if it
+	// isn't known.
 	Distribution string
+	// Files are the paths of its files in the image, sorted, as far as they are
+	// known: "usr/bin/bash".
+	Files []string `json:",omitempty"`
 }
 
 // maxDatabase is the most bytes that are read of a database of packages, and
@@ -82,18 +90,60 @@ func settle(list []Package, distribution string) []Package {
 	for i := range list {
 		list[i].Distribution = cmp.Or(distribution, "debian")
 	}
-	slices.SortFunc(list, func(a, b Package) int {
-		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Arch, b.Arch), cmp.Compare(a.Version, b.Version))
-	})
-	return slices.Compact(list)
+	return Together(list)
+}
+
+// Together returns packages that were found in several ways, each once, sorted,
+// with all that is known of them.
+func Together(lists ...[]Package) []Package {
+	list := slices.Concat(lists...)
+	for i := range list {
+		list[i].Kind = cmp.Or(list[i].Kind, debKind)
+		if list[i].Kind == debKind {
+			list[i].Distribution = cmp.Or(list[i].Distribution, "debian")
+		}
+	}
+	slices.SortStableFunc(list, comparePackages)
+	var each []Package
+	for _, p := range list {
+		n := len(each)
+		if n == 0 || comparePackages(each[n-1], p) != 0 {
+			each = append(each, p)
+			continue
+		}
+		each[n-1].Files = slices.Concat(each[n-1].Files, p.Files)
+	}
+	for i := range each {
+		slices.Sort(each[i].Files)
+		each[i].Files = slices.Compact(each[i].Files)
+	}
+	return each
+}
+
+// debKind is the type of Debian's packages.
+const debKind = "deb"
+
+// comparePackages compares what packages are, without the distribution: a
+// folder of one may be part of an image of another.
+func comparePackages(a, b Package) int {
+	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Arch, b.Arch),
+		cmp.Compare(a.Epoch, b.Epoch), cmp.Compare(a.Version, b.Version))
 }
 
 // purl returns the package URL.
-// Source: package-url/purl-spec, types-doc/deb.
+// Source: package-url/purl-spec, types-doc/deb and rpm.
 func (p Package) purl() string {
-	text := "pkg:deb/" + escaped(strings.ToLower(p.Distribution)) + "/" + escaped(p.Name) + "@" + escaped(p.Version)
-	if p.Arch != "" {
-		text += "?arch=" + escaped(p.Arch)
+	text := "pkg:" + p.Kind + "/"
+	if p.Distribution != "" {
+		text += escaped(strings.ToLower(p.Distribution)) + "/"
+	}
+	text += escaped(p.Name) + "@" + escaped(p.Version)
+	separator := "?"
+	for _, qualifier := range [][2]string{{"arch", p.Arch}, {"epoch", p.Epoch}} {
+		if qualifier[1] != "" {
+			text += separator + qualifier[0] + "=" + escaped(qualifier[1])
+			separator = "&"
+		}
 	}
 	return text
 }
@@ -102,12 +152,24 @@ func (p Package) purl() string {
 func (f Facts) packaged() []element {
 	var list []element
 	for _, p := range f.Packages {
-		name := p.Name + " " + p.Arch + " " + p.Version
-		list = append(list, element{
-			id: "deb-" + strings.TrimPrefix(fileID(name), "File-"), kind: application,
-			Program: Program{Name: p.Name, Version: p.Version}, url: p.purl(),
-			comment: "A package of " + p.Distribution + " that the image lists as installed.",
-		})
+		version := p.Version
+		if p.Epoch != "" {
+			version = p.Epoch + ":" + version
+		}
+		e := element{
+			id: p.Kind + "-" + strings.TrimPrefix(fileID(p.Name+" "+p.Arch+" "+version), "File-"), kind: application,
+			Program: Program{Name: p.Name, Version: version}, url: p.purl(),
+			comment: "A package of " + cmp.Or(p.Distribution, "a distribution") + " that the image lists as installed.",
+		}
+		if len(p.Files) > 0 {
+			e.comment = "A package of " + cmp.Or(p.Distribution, "a distribution") + " whose files are in the image."
+		}
+		for _, name := range p.Files {
+			if i, ok := f.file(name); ok {
+				e.files = append(e.files, i)
+			}
+		}
+		list = append(list, e)
 	}
 	return list
 }

@@ -30,6 +30,8 @@ type element struct {
 	url string
 	// sha256 is a hash of its own, and comment a sentence for people.
 	sha256, comment string
+	// files are the indices of files that are known to be its.
+	files []int
 	// of are the ids of the elements that it was a tool for.
 	of []string
 }
@@ -110,7 +112,7 @@ func Headers(version string) Program {
 // for mkmini.
 func (f Facts) elements() []element {
 	if f.Busybox.Name == "" {
-		return f.applications() // nothing was compiled
+		return append(f.applications(), f.packaged()...) // nothing was compiled
 	}
 	list := []element{{id: busyboxID, kind: application, Program: f.Busybox}}
 	made := []string{busyboxID}
@@ -174,9 +176,12 @@ func (f Facts) file(name string) (int, bool) {
 
 // filesOf returns the indices of the files that are an element's.
 func (f Facts) filesOf(e element) []int {
-	var list []int
+	list := e.files
+	if e.SHA256 == "" {
+		return list
+	}
 	for i, file := range f.Files {
-		if e.SHA256 != "" && file.SHA256 == e.SHA256 {
+		if file.SHA256 == e.SHA256 {
 			list = append(list, i)
 		}
 	}
@@ -220,5 +225,6 @@ func (p Patch) text() (string, bool) {
 func (f Facts) sorted() Facts {
 	f.Files = slices.Clone(f.Files)
 	slices.SortFunc(f.Files, func(a, b File) int { return cmp.Compare(a.Path, b.Path) })
+	f.Packages = Together(f.Packages)
 	return f
 }

@@ -141,9 +141,9 @@ func TestPackages(t *testing.T) {
 	}
 	files, packages, err := sbom.ReadLayer(t.Context(), path)
 	want := []sbom.Package{
-		{Name: "base-files", Version: "12.4", Distribution: "ubuntu"},
-		{Name: "libc6", Version: "1:2.36-9+deb12u1", Arch: "arm64", Distribution: "ubuntu"},
-		{Name: "tzdata", Version: "2024a", Distribution: "ubuntu"},
+		{Kind: "deb", Name: "base-files", Version: "12.4", Distribution: "ubuntu"},
+		{Kind: "deb", Name: "libc6", Version: "1:2.36-9+deb12u1", Arch: "arm64", Distribution: "ubuntu"},
+		{Kind: "deb", Name: "tzdata", Version: "2024a", Distribution: "ubuntu"},
 	}
 	if diff := cmp.Diff(want, packages); diff != "" || err != nil || len(files) != 5 {
 		t.Fatalf("%v, %d files, packages (-want +got):\n%s", err, len(files), diff)
@@ -318,6 +318,80 @@ func conforms(t *testing.T, text []byte) {
 		if !strings.HasPrefix(f.FileName, "./") || len(f.Checksums) != 2 || f.Checksums[0].Algorithm != "SHA1" || len(f.Checksums[0].ChecksumValue) != 2*sha1.Size {
 			t.Errorf("the file is %+v", f)
 		}
+	}
+}
+
+// TestOwnedFiles tells of packages whose files are known: of an rpm, and of one
+// that the image lists too.
+func TestOwnedFiles(t *testing.T) {
+	f := facts(t)
+	f.Busybox, f.Libc = sbom.Program{}, nil // of a system of the host's alone
+	owned := f.Files[0]
+	f.Packages = sbom.Together(
+		[]sbom.Package{
+			{Kind: "rpm", Name: "bash", Epoch: "1", Version: "5.2-3", Arch: "x86_64", Distribution: "fedora", Files: []string{owned.Path, "not/there"}},
+			{Kind: "deb", Name: "libc6", Version: "2", Arch: "amd64", Files: []string{f.Files[1].Path}},
+		},
+		[]sbom.Package{{Name: "libc6", Version: "2", Arch: "amd64", Distribution: "debian"}, {Name: "tzdata", Version: "3"}},
+	)
+	if len(f.Packages) != 3 {
+		t.Errorf("the packages are %+v", f.Packages)
+	}
+	text := write(t, f, "spdx")
+	doc, err := spdxjson.Read(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	conforms(t, text)
+	names := map[string]*spdx.Package{}
+	for _, p := range doc.Packages {
+		names[p.PackageName] = p
+	}
+	sum := sha1.Sum([]byte(owned.SHA1))
+	bash := names["bash"]
+	if bash == nil || !bash.FilesAnalyzed || bash.PackageVerificationCode == nil || bash.PackageVerificationCode.Value != hex.EncodeToString(sum[:]) || bash.PackageVersion != "1:5.2-3" {
+		t.Fatalf("bash is %+v", bash)
+	}
+	contains := 0
+	for _, r := range doc.Relationships {
+		if r.RefA.ElementRefID == bash.PackageSPDXIdentifier && r.Relationship == "CONTAINS" {
+			contains++
+		}
+	}
+	if contains != 1 || names["tzdata"].FilesAnalyzed {
+		t.Errorf("bash contains %d files, tzdata is %+v", contains, names["tzdata"])
+	}
+	text = write(t, f, "cyclonedx")
+	if purl := `"purl": "pkg:rpm/fedora/bash@5.2-3?arch=x86_64&epoch=1"`; !bytes.Contains(text, []byte(purl)) {
+		t.Errorf("there is no %s", purl)
+	}
+	var bom struct {
+		Components []struct {
+			Name string
+			Ref  string `json:"bom-ref"`
+		}
+		Dependencies []struct {
+			Ref       string
+			DependsOn []string
+		}
+	}
+	if err := json.Unmarshal(text, &bom); err != nil {
+		t.Fatal(err)
+	}
+	refs := map[string]string{}
+	for _, c := range bom.Components {
+		refs[c.Name] = c.Ref
+	}
+	found := false
+	for _, d := range bom.Dependencies {
+		found = found || d.Ref == refs["bash"] && slices.Equal(d.DependsOn, []string{refs["/"+owned.Path]})
+	}
+	if !found {
+		t.Errorf("bash does not depend on its file: %+v", bom.Dependencies)
+	}
+	result, err := schema(t).Validate(gojsonschema.NewBytesLoader(text))
+	if err != nil || !result.Valid() {
+		t.Errorf("%v %v", err, result.Errors())
 	}
 }
 

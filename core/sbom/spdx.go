@@ -1,7 +1,10 @@
 package sbom
 
 import (
+	"crypto/sha1"
+	"encoding/hex"
 	"io"
+	"slices"
 	"strings"
 
 	spdxjson "github.com/spdx/tools-golang/json"
@@ -151,12 +154,28 @@ func (d *spdxDocument) element(e element) {
 			d.relate(id, common.TypeRelationshipBuildToolOf, packageID(made))
 		}
 	}
-	for _, i := range d.facts.filesOf(e) {
+	files := d.facts.filesOf(e)
+	for _, i := range files {
 		d.relate(id, common.TypeRelationshipContains, fileID(d.facts.Files[i].Path))
+	}
+	if len(files) > 0 { // only then may it contain any
+		p.FilesAnalyzed, p.PackageVerificationCode = true, d.facts.verification(files)
 	}
 	if e.Source != nil {
 		d.source(id, e.Program)
 	}
+}
+
+// verification returns the code by which a package's files are known.
+// Source: the SPDX specification 2.3, section 7.9.
+func (f Facts) verification(files []int) *common.PackageVerificationCode {
+	sums := make([]string, len(files))
+	for n, i := range files {
+		sums[n] = f.Files[i].SHA1
+	}
+	slices.Sort(sums)
+	sum := sha1.Sum([]byte(strings.Join(sums, "")))
+	return &common.PackageVerificationCode{Value: hex.EncodeToString(sum[:])}
 }
 
 // plainPackage returns a package of which no files are listed.
