@@ -31,6 +31,11 @@ var exporting = []check{
 		run:    exportsConfined,
 	},
 	{
+		name: "export_layers", kind: sdk.KindExporter,
+		remedy: "A format that has layers gets all that layers has, in that order; any other is made of layer, which is the whole.",
+		run:    exportsLayers,
+	},
+	{
 		name: "export_bad", kind: sdk.KindExporter,
 		remedy: "An export that can't be done fails; it does not crash, and does not claim to have succeeded.",
 		run:    failsToExport,

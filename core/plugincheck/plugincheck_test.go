@@ -89,13 +89,27 @@ func TestGoodExporters(t *testing.T) {
 		{"good", plugincheck.Options{}, nil},
 		{"docker", plugincheck.Options{}, nil},
 		{"oci", plugincheck.Options{}, nil},
+		{"own", plugincheck.Options{}, []string{"export_layers"}},
 		{"rootfs", plugincheck.Options{}, []string{"export_diagnostics", "diagnostics"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			passes(t, run(t, test.name, test.opts), test.skipped...)
+			results := run(t, test.name, test.opts)
+			passes(t, results, test.skipped...)
+			for _, r := range results {
+				if want := layered[test.name]; r.Check == "export_layers" && r.Detail != want {
+					t.Errorf("of layers it is said %q, not %q", r.Detail, want)
+				}
+			}
 		})
 	}
+}
+
+// layered is what is found out of layers in the artifacts of exporters.
+var layered = map[string]string{
+	"good": "the same bytes as with one layer", "rootfs": "the same bytes as with one layer",
+	"docker": "all 3 layers are there", "oci": "all 3 layers are there",
+	"own": "with several layers it writes something else than with one, in a format that mkmini can't read",
 }
 
 // Formats that are written by a tool, and those that are not written from the
@@ -142,6 +156,8 @@ func TestBadPlugins(t *testing.T) {
 		{"clock", "export_again", "out.txt has another content"},
 		{"nosy", "export_confined", "crashed"},
 		{"curious", "probe_confined", "permission denied"},
+		{"topmost", "export_layers", `out.tar lacks /bin/busybox of the layer "base"`},
+		{"upside-down", "export_layers", "not those of the request, in their order"},
 		{"blind", "export_bad", "it exported a layer that isn't there"},
 		{"gruff", "export_diagnostics", "no diagnostic: "},
 		{"vague", "export_diagnostics", `no diagnostic has the path "attributes.tag"`},

@@ -78,6 +78,20 @@ var behaviours = map[string]func(name string) int{
 	"punctual": serve(func(a *actor) {
 		a.refusal = sdk.Diagnostics{{Summary: "Bad tag.", Path: []string{"attributes", "tag"}}}
 	}),
+	"topmost": serve(func(a *actor) {
+		a.archive = func(img sdk.Image) string {
+			if len(img.Layers) > 0 {
+				return img.Layers[len(img.Layers)-1].Path
+			}
+			return img.Layer
+		}
+	}),
+	"own": serve(func(a *actor) {
+		a.during = func(req sdk.ExportRequest) { a.content = fmt.Sprint(len(req.Images[0].Layers), " layers") }
+	}),
+	"upside-down": func(name string) int {
+		return sdk.ServeArgs(sdk.Plugin{Name: name, Version: "1.0.0", Exporter: upsideDown{docker.New()}}, os.Args[1:])
+	},
 	"litters": serve(func(a *actor) {
 		a.during = func(req sdk.ExportRequest) {
 			if req.Images[0].Size > 1<<20 {
@@ -144,6 +158,18 @@ type actor struct {
 	refusal    error
 	total      int
 	during     func(sdk.ExportRequest)
+	// archive says which file the artifact is a copy of.
+	archive func(sdk.Image) string
+}
+
+// upsideDown is an exporter that takes layers from the top.
+type upsideDown struct{ sdk.Exporter }
+
+func (u upsideDown) Export(ctx context.Context, req sdk.ExportRequest, progress sdk.Progress) (sdk.ExportResult, error) {
+	for i := range req.Images {
+		slices.Reverse(req.Images[i].Layers)
+	}
+	return u.Exporter.Export(ctx, req, progress)
 }
 
 func serve(change func(*actor)) func(string) int {
@@ -200,6 +226,13 @@ func (a *actor) Export(ctx context.Context, req sdk.ExportRequest, progress sdk.
 	progress(sdk.Report{Phase: "write", Done: 1, Total: a.total})
 	if a.during != nil {
 		a.during(req)
+	}
+	if a.archive != nil {
+		data, err := os.ReadFile(a.archive(req.Images[0]))
+		if err != nil {
+			return sdk.ExportResult{}, err
+		}
+		a.artifact, a.content = "out.tar", string(data)
 	}
 	path := filepath.Join(req.OutDir, a.artifact)
 	if err := write(path, a.content, a.chmod); err != nil {

@@ -31,8 +31,8 @@ type status struct {
 	state  string
 }
 
-// inspect returns the status of a process, and false if there is none.
-func inspect(pid int) (status, bool) {
+// statusOf returns the status of a process, and false if there is none.
+func statusOf(pid int) (status, bool) {
 	b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
 	if err != nil {
 		return status{}, false
@@ -66,7 +66,7 @@ func processes() []status {
 		if err != nil {
 			continue
 		}
-		if p, ok := inspect(pid); ok && p.state != "Z" && p.state != "X" {
+		if p, ok := statusOf(pid); ok && p.state != "Z" && p.state != "X" {
 			all = append(all, p)
 		}
 	}
@@ -149,7 +149,7 @@ func names(list []status) string {
 func (s *subject) killLeft() {
 	s.main, s.other = nil, nil
 	for _, p := range s.watch() {
-		if now, ok := inspect(p.pid); ok && now.process == p.process {
+		if now, ok := statusOf(p.pid); ok && now.process == p.process {
 			_ = syscall.Kill(p.pid, syscall.SIGKILL)
 		}
 	}
