@@ -1,6 +1,7 @@
 package sbom
 
 import (
+	"bytes"
 	"encoding/base64"
 	"io"
 	"slices"
@@ -39,8 +40,18 @@ func writeCycloneDX(facts Facts, w io.Writer) error {
 			components = append(components, facts.software(e))
 		}
 	}
-	for _, file := range facts.Files {
-		components = append(components, facts.listed(file))
+	var stretches []stretch
+	if len(facts.Files) > 0 { // they come one by one
+		mark := cdx.Component{Type: cdx.ComponentTypeFile, Name: "mark"}
+		components = append(components, mark)
+		stretches = []stretch{{mark, func(emit func(any) error) error {
+			for i := range facts.Files {
+				if err := emit(facts.listed(facts.Files[i])); err != nil {
+					return err
+				}
+			}
+			return nil
+		}}}
 	}
 	bom.Components = &components
 	bom.Formulation = &[]cdx.Formula{{BOMRef: "formula", Components: &tools}}
@@ -51,7 +62,12 @@ func writeCycloneDX(facts Facts, w io.Writer) error {
 		complete.Dependencies = &[]cdx.BOMReference{busyboxID}
 	}
 	bom.Compositions = &[]cdx.Composition{complete}
-	return cdx.NewBOMEncoder(w, cdx.BOMFileFormatJSON).SetPretty(true).SetEscapeHTML(false).EncodeVersion(bom, cdx.SpecVersion1_6)
+	var text bytes.Buffer
+	encoder := cdx.NewBOMEncoder(&text, cdx.BOMFileFormatJSON).SetPretty(true).SetEscapeHTML(pretty.escapeHTML)
+	if err := encoder.EncodeVersion(bom, cdx.SpecVersion1_6); err != nil {
+		return err
+	}
+	return splice(w, text.Bytes(), pretty, stretches...)
 }
 
 // component returns the image.

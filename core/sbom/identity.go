@@ -1,9 +1,9 @@
 package sbom
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"path"
 	"strings"
@@ -14,7 +14,25 @@ import (
 func (f Facts) digest(word string) ([]byte, error) {
 	h := sha256.New()
 	fmt.Fprintf(h, "%q\n", word)
-	if err := json.NewEncoder(h).Encode(f); err != nil {
+	files := f.Files
+	var stretches []stretch
+	if len(files) > 0 {
+		mark := File{Path: "mark"}
+		f.Files = []File{mark}
+		stretches = []stretch{{mark, func(emit func(any) error) error {
+			for i := range files {
+				if err := emit(&files[i]); err != nil {
+					return err
+				}
+			}
+			return nil
+		}}}
+	}
+	var text bytes.Buffer
+	if err := compact.encoder(&text).Encode(f); err != nil {
+		return nil, err
+	}
+	if err := splice(h, text.Bytes(), compact, stretches...); err != nil {
 		return nil, err
 	}
 	return h.Sum(nil), nil

@@ -1,9 +1,11 @@
 package sbom
 
 import (
+	"bytes"
 	"crypto/sha1"
 	"encoding/hex"
 	"io"
+	"iter"
 	"slices"
 	"strings"
 
@@ -11,7 +13,6 @@ import (
 	"github.com/spdx/tools-golang/spdx"
 	"github.com/spdx/tools-golang/spdx/v2/common"
 	"github.com/spdx/tools-golang/spdx/v2/v2_3"
-	"github.com/spdx/tools-golang/utils"
 )
 
 // noAssertion says that nothing is known.
@@ -21,7 +22,13 @@ const noAssertion = "NOASSERTION"
 type spdxDocument struct {
 	facts Facts
 	doc   *v2_3.Document
+	// files and relations are written one by one: an image may have millions.
+	files     []func(emit func(*v2_3.File) error) error
+	relations []func(emit func(relation) error) error
 }
+
+// relation says what a is to b, both by their identifiers.
+type relation struct{ a, kind, b string }
 
 // writeSPDX writes SPDX 2.3 as JSON.
 // Source: the SPDX specification 2.3, chapters 6 to 11.
@@ -42,29 +49,81 @@ func writeSPDX(facts Facts, w io.Writer) error {
 	if facts.Supplier != "" {
 		d.doc.CreationInfo.Creators = append(d.doc.CreationInfo.Creators, common.Creator{CreatorType: "Organization", Creator: facts.Supplier})
 	}
-	if err := d.image(); err != nil {
-		return err
-	}
+	d.image()
 	for _, e := range facts.elements() {
 		d.element(e)
 	}
-	for _, l := range facts.links() {
-		d.relate(fileID(facts.Files[l.from].Path), "DYNAMIC_LINK", fileID(facts.Files[l.to].Path))
+	d.relations = append(d.relations, func(emit func(relation) error) error {
+		for _, l := range facts.links() {
+			if err := emit(relation{fileID(facts.Files[l.from].Path), "DYNAMIC_LINK", fileID(facts.Files[l.to].Path)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return d.write(w)
+}
+
+// write writes the document with its files and relationships.
+func (d *spdxDocument) write(w io.Writer) error {
+	mark := relation{"mark", "OTHER", "mark"}.json()
+	d.doc.Relationships = []*spdx.Relationship{mark}
+	relationships := stretch{mark, func(emit func(any) error) error {
+		for _, each := range d.relations {
+			if err := each(func(r relation) error { return emit(r.json()) }); err != nil {
+				return err
+			}
+		}
+		return nil
+	}}
+	stretches := []stretch{relationships}
+	if len(d.files) > 0 {
+		mark := &v2_3.File{FileName: "mark"}
+		d.doc.Files = []*v2_3.File{mark}
+		stretches = []stretch{{mark, func(emit func(any) error) error {
+			for _, each := range d.files {
+				if err := each(func(f *v2_3.File) error { return emit(f) }); err != nil {
+					return err
+				}
+			}
+			return nil
+		}}, relationships}
 	}
-	return spdxjson.Write(d.doc, w, spdxjson.Indent("  "), spdxjson.EscapeHTML(false))
+	var text bytes.Buffer
+	if err := spdxjson.Write(d.doc, &text, spdxjson.Indent(pretty.indent), spdxjson.EscapeHTML(pretty.escapeHTML)); err != nil {
+		return err
+	}
+	return splice(w, text.Bytes(), pretty, stretches...)
+}
+
+// json returns the relation as the document has it.
+func (r relation) json() *spdx.Relationship {
+	return &spdx.Relationship{
+		RefA: common.MakeDocElementID("", r.a), RefB: common.MakeDocElementID("", r.b), Relationship: r.kind,
+	}
 }
 
 // relate adds a relationship.
 func (d *spdxDocument) relate(a, relationship, b string) {
-	d.doc.Relationships = append(d.doc.Relationships, &spdx.Relationship{
-		RefA: common.MakeDocElementID("", a), RefB: common.MakeDocElementID("", b), Relationship: relationship,
+	d.relations = append(d.relations, func(emit func(relation) error) error { return emit(relation{a, relationship, b}) })
+}
+
+// contain says that a package contains files.
+func (d *spdxDocument) contain(id string, files iter.Seq[int]) {
+	d.relations = append(d.relations, func(emit func(relation) error) error {
+		for i := range files {
+			if err := emit(relation{id, common.TypeRelationshipContains, fileID(d.facts.Files[i].Path)}); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
 func packageID(id string) string { return "Package-" + id }
 
 // image adds the image with its files, and mkmini, which put it together.
-func (d *spdxDocument) image() error {
+func (d *spdxDocument) image() {
 	f := d.facts
 	p := &v2_3.Package{
 		PackageName: f.Name, PackageSPDXIdentifier: common.ElementID(packageID(imageID)), PackageVersion: "sha256:" + f.Layer,
@@ -79,26 +138,39 @@ func (d *spdxDocument) image() error {
 	}
 	d.doc.Packages = append(d.doc.Packages, p)
 	d.relate("DOCUMENT", common.TypeRelationshipDescribe, packageID(imageID))
-	for _, file := range f.Files {
-		d.file(fileID(file.Path), "./"+shown(file.Path), file)
-		d.relate(packageID(imageID), common.TypeRelationshipContains, fileID(file.Path))
+	if len(f.Files) > 0 {
+		d.files = append(d.files, func(emit func(*v2_3.File) error) error {
+			for _, file := range f.Files {
+				if err := emit(d.file(fileID(file.Path), "./"+shown(file.Path), file)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		d.contain(packageID(imageID), indices(len(f.Files)))
 	}
-	code, err := utils.GetVerificationCode(d.doc.Files, "")
-	if err != nil {
-		return err
-	}
-	p.PackageVerificationCode = &code
+	p.PackageVerificationCode = f.verification(slices.Collect(indices(len(f.Files))))
 	d.doc.Packages = append(d.doc.Packages, &v2_3.Package{
 		PackageName: "mkmini", PackageSPDXIdentifier: common.ElementID(packageID(mkminiID)), PackageVersion: f.Mkmini,
 		PackageDownloadLocation: noAssertion, PackageLicenseConcluded: noAssertion, PackageLicenseDeclared: noAssertion,
 		PackageCopyrightText: noAssertion, PrimaryPackagePurpose: "APPLICATION",
 	})
 	d.relate(packageID(mkminiID), common.TypeRelationshipBuildToolOf, packageID(imageID))
-	return nil
 }
 
-// file adds a file.
-func (d *spdxDocument) file(id, name string, file File) {
+// indices returns the numbers below n.
+func indices(n int) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i := range n {
+			if !yield(i) {
+				return
+			}
+		}
+	}
+}
+
+// file returns a file.
+func (d *spdxDocument) file(id, name string, file File) *v2_3.File {
 	one := &v2_3.File{
 		FileName: name, FileSPDXIdentifier: common.ElementID(id),
 		Checksums:        []common.Checksum{{Algorithm: common.SHA1, Value: file.SHA1}, {Algorithm: common.SHA256, Value: file.SHA256}},
@@ -113,7 +185,7 @@ func (d *spdxDocument) file(id, name string, file File) {
 	if file.SHA256 == d.facts.Busybox.SHA256 && file.SHA256 != "" && d.facts.Busybox.License != "" {
 		one.LicenseConcluded = d.facts.Busybox.License
 	}
-	d.doc.Files = append(d.doc.Files, one)
+	return one
 }
 
 // purposes are what elements are for.
@@ -155,9 +227,7 @@ func (d *spdxDocument) element(e element) {
 		}
 	}
 	files := d.facts.filesOf(e)
-	for _, i := range files {
-		d.relate(id, common.TypeRelationshipContains, fileID(d.facts.Files[i].Path))
-	}
+	d.contain(id, slices.Values(files))
 	if len(files) > 0 { // only then may it contain any
 		p.FilesAnalyzed, p.PackageVerificationCode = true, d.facts.verification(files)
 	}
@@ -211,7 +281,9 @@ func (d *spdxDocument) source(built string, program Program) {
 	for _, patch := range s.Patches {
 		short, long := patch.sums()
 		name := strings.TrimPrefix(id, "Package-") + "/patches/" + patch.Name
-		d.file(fileID(name), "./"+shown(name), File{SHA1: short, SHA256: long, Kind: Script})
+		d.files = append(d.files, func(emit func(*v2_3.File) error) error {
+			return emit(d.file(fileID(name), "./"+shown(name), File{SHA1: short, SHA256: long, Kind: Script}))
+		})
 		d.relate(fileID(name), common.TypeRelationshipPatchFor, id)
 	}
 }
