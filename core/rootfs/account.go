@@ -103,7 +103,8 @@ func addAccounts(ctx context.Context, t *tree, entries []config.Entry, numbers m
 	from := &origin{what: "the user and group blocks"}
 	for _, file := range a.files() {
 		text := file.table.lines()
-		n := &node{kind: File, mode: file.mode, from: from, content: &Content{Data: text, Size: int64(len(text))}}
+		n := &node{mode: uint16(file.mode), from: from}
+		n.file(Content{Data: text, Size: int64(len(text))})
 		at, err := t.resolve(file.path, false)
 		if err != nil {
 			return err

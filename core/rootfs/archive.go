@@ -51,20 +51,21 @@ func (o *overlay) addMember(t *tree, m source.Member, content io.Reader, spool *
 	if m.Link {
 		return o.addLink(t, m, at)
 	}
-	n := &node{kind: memberTypes[m.Type], mode: m.Mode, target: m.Target, from: o.from}
+	n := &node{kind: memberTypes[m.Type], mode: uint16(m.Mode), from: o.from}
 	if n.kind == 0 {
 		return fmt.Errorf("it is a %s, which has no place in a root file system", kindName(m.Type))
 	}
 	if n.kind == Symlink {
-		n.mode = 0o777
+		n.symlink(m.Target)
 	}
 	if err := setNumbers(n, m); err != nil {
 		return err
 	}
-	var err error
-	if n.xattrs, err = keptXattrs(m.Xattrs); err != nil {
+	xattrs, err := keptXattrs(m.Xattrs)
+	if err != nil {
 		return err
 	}
+	n.setXattrs(xattrs)
 	o.dress(n, at)
 	if n.kind == Directory {
 		if m.Name == "." {
@@ -76,26 +77,37 @@ func (o *overlay) addMember(t *tree, m source.Member, content io.Reader, spool *
 		return errors.New("it stands for the top folder and is none")
 	}
 	if n.kind == File {
-		kept, err := o.content(m, content, spool)
-		if err != nil {
+		if err := o.content(n, m, content, spool); err != nil {
 			return err
 		}
-		n.content = &kept
 	}
 	_, err = t.put(at, n)
 	return err
 }
 
-// content returns the content of a file: a piece of the archive itself if it
-// is there as it is.
-func (o *overlay) content(m source.Member, r io.Reader, spool *spool) (Content, error) {
-	switch {
-	case m.Size == 0:
-		return Content{}, nil
-	case m.Offset >= 0:
-		return Content{Path: o.entry.Source, Offset: m.Offset, Size: m.Size}, nil
+// content gives a file its content: a piece of the archive itself if it is
+// there as it is. The path of the file that it is in is kept once for all, but
+// for those few that are elsewhere.
+func (o *overlay) content(n *node, m source.Member, r io.Reader, spool *spool) error {
+	if m.Size == 0 {
+		return nil
 	}
-	return spool.keep(r, m.Size)
+	kept := Content{Path: o.entry.Source, Offset: m.Offset, Size: m.Size}
+	if m.Offset < 0 {
+		var err error
+		if kept, err = spool.keep(r, m.Size); err != nil {
+			return err
+		}
+	}
+	if o.from.file == "" {
+		o.from.file = kept.Path
+	}
+	if o.from.file != kept.Path || kept.Offset == 0 {
+		n.own().content = &kept
+		return nil
+	}
+	n.offset, n.size = kept.Offset, kept.Size
+	return nil
 }
 
 // addLink puts one more name of a file of the same archive into the tree.
@@ -114,9 +126,7 @@ func (o *overlay) addLink(t *tree, m source.Member, at string) error {
 	}
 	if n.kind != File {
 		// Layers know other names of files only.
-		twin := *n
-		twin.named, twin.shared = false, false
-		n = &twin
+		n = n.twin()
 	}
 	_, err = t.put(at, n)
 	return err
@@ -134,7 +144,8 @@ func setNumbers(n *node, m source.Member) error {
 	if m.Major < 0 || m.Major >= 1<<12 || m.Minor < 0 || m.Minor >= 1<<20 {
 		return fmt.Errorf("its device number %d:%d is not between 0:0 and 4095:1048575", m.Major, m.Minor)
 	}
-	n.major, n.minor = uint32(m.Major), uint32(m.Minor)
+	more := n.own()
+	more.major, more.minor = uint32(m.Major), uint32(m.Minor)
 	return nil
 }
 

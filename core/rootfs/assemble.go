@@ -208,7 +208,8 @@ func (t *tree) newNode(entry *config.Entry, there *node, from *origin) (*node, e
 	case config.Directory:
 		n.kind, n.mode = Directory, 0o755
 		if there != nil && there.kind == Directory {
-			n.mode, n.uid, n.gid, n.xattrs = there.mode, there.uid, there.gid, there.xattrs
+			n.mode, n.uid, n.gid = there.mode, there.uid, there.gid
+			n.setXattrs(there.xattrs())
 		}
 	case config.Fifo:
 		n.kind, n.mode = Fifo, 0o644
@@ -219,7 +220,8 @@ func (t *tree) newNode(entry *config.Entry, there *node, from *origin) (*node, e
 		if err != nil {
 			return nil, err
 		}
-		n.kind, n.mode, n.content = File, mode, &content
+		n.file(content)
+		n.mode = uint16(mode)
 		if entry.Kind == config.Program {
 			n.mode = 0o755
 		}
@@ -227,13 +229,14 @@ func (t *tree) newNode(entry *config.Entry, there *node, from *origin) (*node, e
 		if entry.Target == "" || len(entry.Target) > maxPath || strings.ContainsRune(entry.Target, 0) {
 			return nil, fmt.Errorf("the target of a symlink must have 1 to %d bytes and no NUL", maxPath)
 		}
-		n.kind, n.mode, n.target = Symlink, 0o777, entry.Target
+		n.symlink(entry.Target)
 	case config.Device:
 		// Twelve and twenty bits are what Linux has: source kdev_t.h.
 		if entry.Major >= 1<<12 || entry.Minor >= 1<<20 {
 			return nil, fmt.Errorf("the device number %d:%d is too large: at most 4095:1048575", entry.Major, entry.Minor)
 		}
-		n.kind, n.mode, n.major, n.minor = BlockDevice, 0o600, entry.Major, entry.Minor
+		n.kind, n.mode = BlockDevice, 0o600
+		n.own().major, n.own().minor = entry.Major, entry.Minor
 		if entry.Char {
 			n.kind = CharDevice
 		}
@@ -241,7 +244,7 @@ func (t *tree) newNode(entry *config.Entry, there *node, from *origin) (*node, e
 		return nil, fmt.Errorf("there is no entry of kind %q", entry.Kind)
 	}
 	if entry.Mode != nil && n.kind != Symlink {
-		n.mode = *entry.Mode
+		n.mode = uint16(*entry.Mode)
 	}
 	setOwner(n, entry)
 	addXattrs(n, entry.Xattrs)

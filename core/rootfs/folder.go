@@ -42,7 +42,7 @@ func addFolder(ctx context.Context, t *tree, f folder) error {
 		from.dir, from.at = f.dir, f.at
 	}
 	return walk(ctx, f.dir, func(rel string, info fs.FileInfo) error {
-		n := &node{from: &from, mode: normalMode(info.Mode())}
+		n := &node{from: &from, mode: uint16(normalMode(info.Mode()))}
 		to := path.Join(f.at, rel)
 		stat, _ := info.Sys().(*syscall.Stat_t)
 		switch info.Mode().Type() {
@@ -53,7 +53,7 @@ func addFolder(ctx context.Context, t *tree, f folder) error {
 			if err != nil {
 				return err
 			}
-			n.kind, n.target = Symlink, target
+			n.symlink(target)
 		default:
 			n.kind, n.size = File, info.Size()
 			if stat != nil && f.keepLinks && stat.Nlink > 1 {
@@ -68,10 +68,11 @@ func addFolder(ctx context.Context, t *tree, f folder) error {
 			if stat != nil {
 				n.uid, n.gid = stat.Uid, stat.Gid
 			}
-			var err error
-			if n.xattrs, err = readXattrs(filepath.Join(f.dir, rel)); err != nil {
+			xattrs, err := readXattrs(filepath.Join(f.dir, rel))
+			if err != nil {
 				return err
 			}
+			n.setXattrs(xattrs)
 			f.overlay.dress(n, to)
 		}
 		if n.kind == Directory {
@@ -79,7 +80,7 @@ func addFolder(ctx context.Context, t *tree, f folder) error {
 		}
 		at, err := t.put(to, n)
 		if n.kind == File && (f.keepLinks || at != to) {
-			n.content = &Content{Path: filepath.Join(f.dir, rel), Size: n.size}
+			n.file(Content{Path: filepath.Join(f.dir, rel), Size: n.size})
 		}
 		return err
 	})

@@ -55,13 +55,13 @@ func hostNode(entry *config.Entry, item hostsystem.Item, links map[inode]*node, 
 	if !ok {
 		return nil, fmt.Errorf("the owner of %s isn't known", item.Disk)
 	}
-	n := &node{from: from, unchecked: item.Unchecked, mode: uint32(stat.Mode) & 0o7777, uid: stat.Uid, gid: stat.Gid}
+	n := &node{from: from, unchecked: item.Unchecked, mode: uint16(stat.Mode & 0o7777), uid: stat.Uid, gid: stat.Gid}
 	setOwner(n, entry)
 	switch item.Info.Mode().Type() {
 	case fs.ModeDir:
 		n.kind = Directory
 	case fs.ModeSymlink:
-		n.kind, n.mode, n.target = Symlink, 0o777, item.Target
+		n.symlink(item.Target)
 	case fs.ModeNamedPipe:
 		n.kind = Fifo
 	case fs.ModeDevice, fs.ModeDevice | fs.ModeCharDevice:
@@ -69,9 +69,9 @@ func hostNode(entry *config.Entry, item hostsystem.Item, links map[inode]*node, 
 		if item.Info.Mode()&fs.ModeCharDevice != 0 {
 			n.kind = CharDevice
 		}
-		n.major, n.minor = unix.Major(uint64(stat.Rdev)), unix.Minor(uint64(stat.Rdev))
+		n.own().major, n.own().minor = unix.Major(uint64(stat.Rdev)), unix.Minor(uint64(stat.Rdev))
 	case 0:
-		n.kind, n.content = File, &Content{Path: item.Disk, Size: item.Info.Size()}
+		n.file(Content{Path: item.Disk, Size: item.Info.Size()})
 	default:
 		return nil, fmt.Errorf("%s is a %s", item.Disk, kindName(item.Info.Mode()))
 	}
@@ -83,10 +83,11 @@ func hostNode(entry *config.Entry, item hostsystem.Item, links map[inode]*node, 
 		links[key] = n
 	}
 	if n.kind == File || n.kind == Directory {
-		var err error
-		if n.xattrs, err = readXattrs(item.Disk); err != nil {
+		xattrs, err := readXattrs(item.Disk)
+		if err != nil {
 			return nil, plain(err)
 		}
+		n.setXattrs(xattrs)
 	}
 	return n, nil
 }
@@ -99,7 +100,8 @@ func (t *tree) putHostFolder(at string, n *node) error {
 		return err
 	}
 	if there := t.get(behind); there != nil && there.kind == Directory && !there.from.stated {
-		there.mode, there.uid, there.gid, there.xattrs = n.mode, n.uid, n.gid, n.xattrs
+		there.mode, there.uid, there.gid = n.mode, n.uid, n.gid
+		there.setXattrs(n.xattrs())
 	}
 	return putFolder(t, at, n)
 }
@@ -113,10 +115,10 @@ func (t *tree) fold(path string, link *node) error {
 		return err
 	}
 	old := t.get(at)
-	if old == nil || old.kind != Directory || len(old.names) == 0 {
+	if old == nil || old.kind != Directory || len(old.names()) == 0 {
 		return nil
 	}
-	target := link.target
+	target := link.target()
 	if !strings.HasPrefix(target, "/") {
 		target = at[:strings.LastIndexByte(at, '/')+1] + target
 	}
@@ -133,28 +135,27 @@ func (t *tree) fold(path string, link *node) error {
 
 // move puts all that a folder at a path holds into the one at another.
 func (t *tree) move(folder *node, at, to string) {
-	for _, base := range slices.Sorted(maps.Keys(folder.names)) {
-		n, from, new := folder.names[base], at+"/"+base, to+"/"+base
+	for _, base := range slices.Sorted(maps.Keys(folder.names())) {
+		n, from, new := folder.names()[base], at+"/"+base, to+"/"+base
 		there := t.get(new)
 		if n.kind == Directory && (there == nil || there.kind == Directory) {
 			if there == nil {
-				empty := *n
-				empty.names, empty.named = nil, false
-				t.carry(&empty, from, new)
+				empty := n.twin()
+				empty.own().names = nil
+				t.carry(empty, from, new)
 			}
 			t.move(n, from, new)
 			continue
 		}
 		if there == nil {
 			if n.kind == File {
-				content := n.contentAt(from) // which the other name doesn't tell
-				n.content = &content
+				n.file(n.contentAt(from)) // which the other name doesn't tell
 			}
 			t.carry(n, from, new)
 		}
 		delete(t.layers, from)
 	}
-	folder.names = make(map[string]*node)
+	folder.own().names = make(map[string]*node)
 }
 
 // carry gives a name to a node that has another one, in the layer of that one.
@@ -211,7 +212,7 @@ func hashItems(ctx context.Context, h hash.Hash, entry *config.Entry, items []ho
 		if t.err != nil || t.first != "" || t.node.kind != File {
 			return Content{}
 		}
-		return *t.node.content
+		return t.node.contentAt(t.path)
 	}
 	nodes := func(yield func(taken) bool) {
 		for _, item := range items {
@@ -227,10 +228,11 @@ func hashItems(ctx context.Context, h hash.Hash, entry *config.Entry, items []ho
 			return t.err
 		}
 		n := t.node
-		hashXattrs(h, n.xattrs)
-		fmt.Fprintf(h, "%s %q %o %d:%d %d:%d target %q link %q\n", n.kind, t.path, n.mode, n.uid, n.gid, n.major, n.minor, n.target, t.first)
+		hashXattrs(h, n.xattrs())
+		major, minor := n.device()
+		fmt.Fprintf(h, "%s %q %o %d:%d %d:%d target %q link %q\n", n.kind, t.path, n.mode, n.uid, n.gid, major, minor, n.target(), t.first)
 		if c := content(t); c.Path != "" {
-			if err := hashContent(ctx, h, t.path, n.mode, c, l); err != nil {
+			if err := hashContent(ctx, h, t.path, uint32(n.mode), c, l); err != nil {
 				return err
 			}
 		}

@@ -98,12 +98,12 @@ const layoutName = "the base layout"
 func addLayout(t *tree, items []layoutItem) {
 	from := &origin{what: layoutName}
 	for _, item := range items {
-		n := &node{kind: Directory, mode: item.mode, from: from}
+		n := &node{kind: Directory, mode: uint16(item.mode), from: from}
 		switch {
 		case item.link != "":
-			n.kind, n.mode, n.target = Symlink, 0o777, item.link
+			n.symlink(item.link)
 		case item.content != "":
-			n.kind, n.content = File, &Content{Data: item.content, Size: int64(len(item.content))}
+			n.file(Content{Data: item.content, Size: int64(len(item.content))})
 		}
 		// Layouts are at one with themselves.
 		_ = t.makeParents(item.path, from)

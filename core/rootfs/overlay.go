@@ -75,9 +75,9 @@ func change(n *node, rule config.Rule) {
 	case n.kind == Symlink:
 		return // its mode means nothing, and it has no attributes of users
 	case rule.FileMode != nil && n.kind != Directory:
-		n.mode = *rule.FileMode
+		n.mode = uint16(*rule.FileMode)
 	case rule.DirectoryMode != nil && n.kind == Directory:
-		n.mode = *rule.DirectoryMode
+		n.mode = uint16(*rule.DirectoryMode)
 	}
 	if n.kind == File || n.kind == Directory {
 		addXattrs(n, rule.Xattrs)
@@ -93,10 +93,10 @@ func addXattrs(n *node, more map[string]string) {
 		return
 	}
 	// A copy: they may be those of other nodes too.
-	all := make(map[string]string, len(n.xattrs)+len(more))
-	maps.Copy(all, n.xattrs)
+	all := make(map[string]string, len(n.xattrs())+len(more))
+	maps.Copy(all, n.xattrs())
 	maps.Copy(all, more)
-	n.xattrs = all
+	n.setXattrs(all)
 }
 
 // finish refuses a rule that was for nothing, as that of a typing mistake is.

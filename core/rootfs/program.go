@@ -81,7 +81,8 @@ func addLibraries(t *tree, entry *config.Entry, from *origin) error {
 		}
 		origin := *from
 		origin.library = l.Path
-		n := &node{kind: File, mode: 0o755, from: &origin, content: &Content{Path: l.Path, Size: info.Size()}}
+		n := &node{mode: 0o755, from: &origin}
+		n.file(Content{Path: l.Path, Size: info.Size()})
 		if _, err := t.put(at, n); err != nil {
 			return err
 		}
@@ -111,8 +112,7 @@ func (t *tree) linked(entry *config.Entry) (*node, error) {
 	case n.kind != File:
 		return nil, fmt.Errorf("%s is a %s, and only a file can have another name", entry.Target, n.kind)
 	default:
-		content := n.contentAt(at) // which the other name doesn't tell
-		n.content = &content
+		n.file(n.contentAt(at)) // which the other name doesn't tell
 		return n, nil
 	}
 }

@@ -23,7 +23,7 @@ func (t *tree) remove(pattern string) error {
 	for _, path := range gone {
 		// What it is in may be gone already.
 		if folder, base := t.folder(path); folder != nil {
-			delete(folder.names, base)
+			delete(folder.names(), base)
 		}
 	}
 	return nil

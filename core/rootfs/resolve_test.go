@@ -16,9 +16,9 @@ func FuzzResolve(f *testing.F) {
 	f.Add("a/../b", "b/./c", "//")
 	f.Fuzz(func(t *testing.T, path, first, second string) {
 		tr := newTree()
-		tr.set("a", &node{kind: Symlink, target: first})
+		tr.set("a", &node{kind: Symlink, more: &extra{target: first}})
 		tr.set("b", &node{kind: Directory})
-		tr.set("b/c", &node{kind: Symlink, target: second})
+		tr.set("b/c", &node{kind: Symlink, more: &extra{target: second}})
 		for _, whole := range []bool{false, true} {
 			at, err := tr.resolve(path, whole)
 			if err != nil {

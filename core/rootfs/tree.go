@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"iter"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -34,42 +33,9 @@ type origin struct {
 	// dir is the absolute path of the folder that nodes come from, and at
 	// where it went; "" for the root. See contentAt.
 	dir, at string
-}
-
-// node is one file, folder, link or device. Names that share a node are hard
-// links of each other. There may be a million: its size counts.
-type node struct {
-	kind Type
-	// named says that it has a name, and shared that it may have more.
-	named, shared bool
-	// unchecked says that it isn't there to be started.
-	unchecked bool
-	// layer is the number of the layer of its first name.
-	layer        uint16
-	mode         uint32
-	uid, gid     uint32
-	major, minor uint32
-	target       string
-	// content is what a file holds; nil if it is that of size bytes in the
-	// folder on disk that it comes from. See contentAt.
-	content *Content
-	size    int64
-	xattrs  map[string]string
-	from    *origin
-	// names are what a folder holds.
-	names map[string]*node
-}
-
-// contentAt returns the content of a file that has the name at. The path of
-// what comes from a folder isn't kept, as the name says it.
-func (n *node) contentAt(at string) Content {
-	switch {
-	case n.content != nil:
-		return *n.content
-	case n.kind != File:
-		return Content{}
-	}
-	return Content{Path: filepath.Join(n.from.dir, strings.TrimPrefix(at, n.from.at)), Size: n.size}
+	// file is the absolute path of the file that has the contents of an
+	// archive's files: the archive itself, or where they wait.
+	file string
 }
 
 // tree is a file system in the making. Paths have no leading slash, and the
@@ -83,7 +49,7 @@ type tree struct {
 }
 
 func newTree() *tree {
-	return &tree{root: node{kind: Directory, names: make(map[string]*node)}, layers: make(map[string]uint16)}
+	return &tree{root: node{kind: Directory, more: &extra{names: make(map[string]*node)}}, layers: make(map[string]uint16)}
 }
 
 // get returns what is at a path, nil if nothing is. It follows no symlinks.
@@ -92,7 +58,7 @@ func (t *tree) get(at string) *node {
 	if folder == nil {
 		return nil
 	}
-	return folder.names[base]
+	return folder.names()[base]
 }
 
 // folder returns the folder that a path is in, nil if there is none, and the
@@ -104,7 +70,7 @@ func (t *tree) folder(at string) (*node, string) {
 		if !more {
 			return n, part
 		}
-		if n = n.names[part]; n == nil {
+		if n = n.names()[part]; n == nil {
 			return nil, ""
 		}
 		at = rest
@@ -115,13 +81,13 @@ func (t *tree) folder(at string) (*node, string) {
 // the place of another one keeps what that one holds.
 func (t *tree) set(at string, n *node) {
 	folder, base := t.folder(at)
-	if old := folder.names[base]; n.kind == Directory && old != nil {
-		n.names = old.names
+	if old := folder.names()[base]; n.kind == Directory && old != nil {
+		n.own().names = old.names()
 	}
-	if n.kind == Directory && n.names == nil {
-		n.names = make(map[string]*node)
+	if n.kind == Directory && n.names() == nil {
+		n.own().names = make(map[string]*node)
 	}
-	folder.names[strings.Clone(base)] = n // without the memory of the whole path
+	folder.names()[strings.Clone(base)] = n // without the memory of the whole path
 	delete(t.layers, at)
 	if n.named {
 		n.shared = true
@@ -150,8 +116,8 @@ func (t *tree) layerOf(at string) uint16 {
 func (t *tree) each(visit func(at string, n *node) bool) { t.root.each("", visit) }
 
 func (n *node) each(prefix string, visit func(at string, n *node) bool) bool {
-	for _, name := range slices.Sorted(maps.Keys(n.names)) {
-		inner := n.names[name]
+	for _, name := range slices.Sorted(maps.Keys(n.names())) {
+		inner := n.names()[name]
 		if !visit(prefix+name, inner) || !inner.each(prefix+name+"/", visit) {
 			return false
 		}
@@ -172,7 +138,7 @@ func (t *tree) resolve(path string, whole bool) (string, error) {
 		if n == nil || n.kind != Symlink {
 			return symlink.Name{}, nil
 		}
-		return symlink.Name{Link: true, Target: n.target}, nil
+		return symlink.Name{Link: true, Target: n.target()}, nil
 	})
 	if err != nil {
 		return "", fmt.Errorf("the symlinks on the way of %q go in a circle", "/"+path)
@@ -191,7 +157,7 @@ func (t *tree) isPlain(path string, whole bool) bool {
 			return false
 		}
 		if n != nil {
-			n = n.names[part]
+			n = n.names()[part]
 		}
 		if n != nil && n.kind == Symlink && (more || whole) {
 			return false
@@ -242,7 +208,7 @@ func (t *tree) makeParents(at string, from *origin) error {
 
 // child returns the first name in a folder, or "".
 func (t *tree) child(folder string) string {
-	names := slices.Sorted(maps.Keys(t.get(folder).names))
+	names := slices.Sorted(maps.Keys(t.get(folder).names()))
 	if len(names) == 0 {
 		return ""
 	}
@@ -276,9 +242,10 @@ func (t *tree) records() iter.Seq[Record] {
 		first := make(map[*node]string)
 		t.each(func(at string, n *node) bool {
 			r := Record{
-				Path: at, Type: n.kind, Mode: n.mode, UID: int(n.uid), GID: int(n.gid), Major: n.major, Minor: n.minor,
-				Target: n.target, Content: n.contentAt(at), Xattrs: n.xattrs, Layer: int(n.layer),
+				Path: at, Type: n.kind, Mode: uint32(n.mode), UID: int(n.uid), GID: int(n.gid),
+				Target: n.target(), Content: n.contentAt(at), Xattrs: n.xattrs(), Layer: int(n.layer),
 			}
+			r.Major, r.Minor = n.device()
 			if n.shared {
 				r.Layer = int(t.layerOf(at))
 				if name, seen := first[n]; seen {

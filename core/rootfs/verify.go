@@ -56,7 +56,7 @@ func verify(ctx context.Context, t *tree, machine sdk.ELF, unchecked []string) e
 func dropInit(t *tree) {
 	if n := t.get("init"); n != nil && n.from.what == layoutName {
 		if _, err := newView(t).Open("/bin/sh"); err != nil {
-			delete(t.root.names, "init")
+			delete(t.root.names(), "init")
 		}
 	}
 }
@@ -177,5 +177,5 @@ func (v *view) List(name string) []string {
 	if n == nil {
 		return nil
 	}
-	return slices.Sorted(maps.Keys(n.names))
+	return slices.Sorted(maps.Keys(n.names()))
 }
