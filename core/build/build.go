@@ -116,6 +116,9 @@ func (b *Builder) Build(ctx context.Context, job Job) ([]event.Artifact, error) 
 	if err := r.intact(ctx); err != nil {
 		return nil, err
 	}
+	if err := r.examine(ctx); err != nil {
+		return nil, err
+	}
 	r.emit(event.Event{Kind: event.Plan, Steps: r.rows()})
 	probeErr := r.probe(ctx)
 	if probeErr != nil && (!b.KeepGoing || ctx.Err() != nil) {

@@ -309,6 +309,37 @@ func (w *world) mustBuild() {
 
 var everything = []string{"build a64", "build b64", "export a64", "export b64", "fetch busybox 1.35.0", "probe a64", "probe b64"}
 
+// TestBadArchiveIsToldFirst has an overlay that fits in no system: that is said
+// before anything is done for it.
+func TestBadArchiveIsToldFirst(t *testing.T) {
+	w := newWorld(t)
+	var b bytes.Buffer
+	archive := tar.NewWriter(&b)
+	if err := errors.Join(archive.WriteHeader(&tar.Header{Name: "../out", Typeflag: tar.TypeReg}), archive.Close()); err != nil {
+		t.Fatal(err)
+	}
+	w.write("overlay.tar", b.String())
+	target := &w.job.Config.Targets[0]
+	good := target.Rootfs
+	target.Rootfs = append(slices.Clone(good), config.Entry{Kind: config.Overlay, Path: "/", Source: filepath.Join(w.dir, "overlay.tar")})
+	told := func(err error) {
+		t.Helper()
+		f, ok := errors.AsType[*fault.Error](err)
+		if !ok || f.Step != "rootfs" || !strings.Contains(f.Detail, `"../out"`) {
+			t.Errorf("got %v", err)
+		}
+		if done := w.did(); len(done) > 0 {
+			t.Errorf("done before: %v", done)
+		}
+	}
+	_, err := w.build()
+	told(err)
+	_, err = w.builder.Preview(t.Context(), w.job)
+	told(err)
+	target.Rootfs = good
+	w.mustBuild()
+}
+
 // TestOnlyWhatChanged builds, changes one thing after the other, and looks
 // what is done again.
 func TestOnlyWhatChanged(t *testing.T) {

@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/mkmini/mkmini/core/artifact"
 	"github.com/mkmini/mkmini/core/config"
 	"github.com/mkmini/mkmini/core/plan"
+	"github.com/mkmini/mkmini/core/rootfs"
 )
 
 // input returns all that the plan depends on, but for the compilers.
@@ -50,6 +52,25 @@ func (b *Builder) settle(job Job, t config.Target) {
 			}
 		}
 	}
+}
+
+// examine looks into the archives that overlays come from before busybox is
+// compiled for a system that they don't fit in. Where nothing is compiled, the
+// system is put together at once and says the same.
+func (r *run) examine(ctx context.Context) error {
+	wanted := r.wanted()
+	for i, t := range r.job.Config.Targets {
+		compiled := slices.ContainsFunc(r.plan.Steps, func(s plan.Step) bool {
+			return s.Kind == plan.Busybox && s.Target == i && wanted[s.ID] && !r.cached(s)
+		})
+		if !compiled {
+			continue
+		}
+		if err := rootfs.Examine(ctx, t.Rootfs); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // entries digests the layout of a target in a system of that name, the rootfs entries of a target and the files they name.

@@ -27,6 +27,9 @@ func (b *Builder) Preview(ctx context.Context, job Job) (Preview, error) {
 		}
 	}
 	r.plan = plan.Make(r.input)
+	if err := r.examine(ctx); err != nil {
+		return Preview{}, err
+	}
 	return Preview{Steps: r.rows(), Compilers: r.compilers}, nil
 }
 

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path"
 
+	"github.com/mkmini/mkmini/core/config"
 	"github.com/mkmini/mkmini/core/source"
 	"github.com/mkmini/mkmini/core/xattr"
 )
@@ -19,8 +21,16 @@ var archiveLimits = source.Limits{Entries: 4_000_000, Bytes: 64 << 30}
 // addArchive puts the content of an archive into the tree. Modes are those of
 // the archive.
 func (o *overlay) addArchive(ctx context.Context, t *tree, spool *spool) error {
+	return members(ctx, o.entry.Source, func(m source.Member, content io.Reader) error {
+		return o.addMember(t, m, content, spool)
+	})
+}
+
+// members calls visit for what is in an archive, but for what would go through
+// a symlink of the archive itself.
+func members(ctx context.Context, archive string, visit func(m source.Member, content io.Reader) error) error {
 	links := make(map[string]bool)
-	err := source.Members(ctx, o.entry.Source, archiveLimits, func(m source.Member, content io.Reader) error {
+	err := source.Members(ctx, archive, archiveLimits, func(m source.Member, content io.Reader) error {
 		for dir := path.Dir(m.Name); dir != "."; dir = path.Dir(dir) {
 			if links[dir] {
 				return fmt.Errorf("it is below /%s, which is a symlink in the same archive", dir)
@@ -31,10 +41,37 @@ func (o *overlay) addArchive(ctx context.Context, t *tree, spool *spool) error {
 		if m.Type == fs.ModeSymlink {
 			links[m.Name] = true
 		}
-		return o.addMember(t, m, content, spool)
+		return visit(m, content)
 	})
 	if err != nil {
-		return fmt.Errorf("%s: %w", o.entry.Source, err)
+		return fmt.Errorf("%s: %w", archive, err)
+	}
+	return nil
+}
+
+// Examine reads the archives of overlays, and tells what is wrong with them
+// whatever else is in the system: that they are damaged, or hold what no
+// system can. It is for before a long compile; Assemble finds all of it, too.
+// Errors are as those of Assemble.
+func Examine(ctx context.Context, entries []config.Entry) error {
+	for i := range entries {
+		entry := &entries[i]
+		if entry.Kind != config.Overlay {
+			continue
+		}
+		if info, err := os.Stat(entry.Source); err != nil || info.IsDir() {
+			continue // Digest has looked at it
+		}
+		err := members(ctx, entry.Source, func(m source.Member, _ io.Reader) error {
+			if err := checkParts(m.Name); err != nil || m.Link {
+				return err
+			}
+			_, err := memberNode(m, nil)
+			return err
+		})
+		if err != nil {
+			return explain(ctx, entry, err)
+		}
 	}
 	return nil
 }
@@ -51,30 +88,16 @@ func (o *overlay) addMember(t *tree, m source.Member, content io.Reader, spool *
 	if m.Link {
 		return o.addLink(t, m, at)
 	}
-	n := &node{kind: memberTypes[m.Type], mode: uint16(m.Mode), from: o.from}
-	if n.kind == 0 {
-		return fmt.Errorf("it is a %s, which has no place in a root file system", kindName(m.Type))
-	}
-	if n.kind == Symlink {
-		n.symlink(m.Target)
-	}
-	if err := setNumbers(n, m); err != nil {
-		return err
-	}
-	xattrs, err := keptXattrs(m.Xattrs)
+	n, err := memberNode(m, o.from)
 	if err != nil {
 		return err
 	}
-	n.setXattrs(xattrs)
 	o.dress(n, at)
 	if n.kind == Directory {
 		if m.Name == "." {
 			return nil // the block's own path says all of it
 		}
 		return putFolder(t, at, n)
-	}
-	if m.Name == "." {
-		return errors.New("it stands for the top folder and is none")
 	}
 	if n.kind == File {
 		if err := o.content(n, m, content, spool); err != nil {
@@ -83,6 +106,29 @@ func (o *overlay) addMember(t *tree, m source.Member, content io.Reader, spool *
 	}
 	_, err = t.put(at, n)
 	return err
+}
+
+// memberNode makes a node of an entry that is no link, but for its content.
+func memberNode(m source.Member, from *origin) (*node, error) {
+	n := &node{kind: memberTypes[m.Type], mode: uint16(m.Mode), from: from}
+	switch n.kind {
+	case 0:
+		return nil, fmt.Errorf("it is a %s, which has no place in a root file system", kindName(m.Type))
+	case Symlink:
+		n.symlink(m.Target)
+	}
+	if m.Name == "." && n.kind != Directory {
+		return nil, errors.New("it stands for the top folder and is none")
+	}
+	if err := setNumbers(n, m); err != nil {
+		return nil, err
+	}
+	xattrs, err := keptXattrs(m.Xattrs)
+	if err != nil {
+		return nil, err
+	}
+	n.setXattrs(xattrs)
+	return n, nil
 }
 
 // content gives a file its content: a piece of the archive itself if it is

@@ -263,7 +263,46 @@ func TestArchiveRefuses(t *testing.T) {
 			if !strings.Contains(fe.Detail, test.want) || !strings.Contains(fe.Detail, fmt.Sprintf("%q", last)[:min(40, len(last)+1)]) || fe.Range == nil || fe.Remedy == "" {
 				t.Errorf("got %q at %v, want %q", fe.Detail, fe.Range, test.want)
 			}
+			// What doesn't depend on the system is told without one, in the same words.
+			early := Examine(t.Context(), entries)
+			switch found, ok := errors.AsType[*fault.Error](early); {
+			case slices.Contains([]string{"no file before it", "folder of the base layout", "to be a folder", "longer than 4095", "in a circle"}, test.want) || name == "file over a folder":
+				if early != nil {
+					t.Errorf("without a system there is %v", early)
+				}
+			case !ok || found.Detail != fe.Detail || found.Range != fe.Range:
+				t.Errorf("without a system there is %v, and with one %v", early, err)
+			}
 		})
+	}
+}
+
+// TestExamine finds no fault with an archive that there is none with, and says
+// so of a damaged one before all of it is put anywhere.
+func TestExamine(t *testing.T) {
+	good := packed(t)
+	whole, err := os.ReadFile(good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry := func(source string) []config.Entry {
+		return []config.Entry{{Kind: config.File, Path: "/x"}, at(3, config.Entry{Kind: config.Overlay, Path: "/", Source: source})}
+	}
+	if err := Examine(t.Context(), entry(good)); err != nil {
+		t.Error(err)
+	}
+	if err := Examine(t.Context(), entry(t.TempDir())); err != nil {
+		t.Error(err)
+	}
+	cut := filepath.Join(t.TempDir(), "cut.tar")
+	if err := os.WriteFile(cut, whole[:1540], 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, archive := range []string{cut, squeeze(t, "gzip", cut)} {
+		err := Examine(t.Context(), entry(archive))
+		if fe, ok := errors.AsType[*fault.Error](err); !ok || fe.Range == nil || !strings.Contains(fe.Detail, "unexpected EOF") {
+			t.Errorf("got %v", err)
+		}
 	}
 }
 

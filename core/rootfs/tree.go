@@ -223,6 +223,11 @@ func checkName(path string) error {
 	if len(path) > maxPath {
 		return fmt.Errorf("the path %.40q… is longer than %d bytes", path, maxPath)
 	}
+	return checkParts(path)
+}
+
+// checkParts is checkName for the parts of a path, wherever that begins.
+func checkParts(path string) error {
 	for part := range strings.SplitSeq(path, "/") {
 		if len(part) > maxName {
 			return fmt.Errorf("the name %.40q… is longer than %d bytes", part, maxName)
