@@ -15,13 +15,8 @@ import (
 // One whose block asks for another C library uses that, which is built if it
 // isn't there.
 func (b *Builder) Lend(ctx context.Context, job Job) (map[string]toolchain.Probed, error) {
-	r, err := b.start(ctx, job)
+	r, err := b.lender(ctx, job)
 	if err != nil {
-		return nil, err
-	}
-	r.damaged()
-	r.lending = true
-	if err := r.probe(ctx); err != nil {
 		return nil, err
 	}
 	r.plan = plan.Make(r.input)

@@ -12,16 +12,22 @@ import (
 // Compilers finds and probes the compilers of a job, and returns them by
 // architecture. It makes nothing with them.
 func (b *Builder) Compilers(ctx context.Context, job Job) (map[string]toolchain.Probed, error) {
+	r, err := b.lender(ctx, job)
+	if err != nil {
+		return nil, err
+	}
+	return maps.Clone(r.compilers), nil
+}
+
+// lender returns a run that has probed a job's compilers for others to use.
+func (b *Builder) lender(ctx context.Context, job Job) (*run, error) {
 	r, err := b.start(ctx, job)
 	if err != nil {
 		return nil, err
 	}
 	r.damaged()
 	r.lending = true
-	if err := r.probe(ctx); err != nil {
-		return nil, err
-	}
-	return maps.Clone(r.compilers), nil
+	return r, r.probe(ctx)
 }
 
 // Inputs are what a build reads beside its configuration.

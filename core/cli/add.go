@@ -2,11 +2,11 @@ package cli
 
 import (
 	"context"
-	"errors"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mkmini/mkmini/core/config"
+	"github.com/mkmini/mkmini/core/pluginhost"
 	"github.com/mkmini/mkmini/core/source"
 )
 
@@ -26,7 +26,9 @@ use" for all that name no place.`,
 			if len(args) < 2 {
 				return &usageError{"which compiler? Name an architecture, a kind of place and the place: add riscv64 deb"}
 			}
-			return a.add(cmd.Context(), args[0], p, args[1], args[2:])
+			return a.onArch(cmd.Context(), args[0], func(w *workshop, found *pluginhost.Found) error {
+				return a.add(cmd.Context(), w, found, args[0], p, args[1], args[2:])
+			})
 		},
 	}
 	cmd.Flags().SortFlags = false
@@ -44,16 +46,7 @@ func (a *app) bringFlags(cmd *cobra.Command) {
 	f.CountVarP(&a.flags.verbose, "verbose", "v", "say more; -vv says all")
 }
 
-func (a *app) add(ctx context.Context, arch string, p place, kind string, args []string) (err error) {
-	w, err := a.workshop(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, w.close()) }()
-	found, err := w.find(arch)
-	if err != nil {
-		return err
-	}
+func (a *app) add(ctx context.Context, w *workshop, found *pluginhost.Found, arch string, p place, kind string, args []string) error {
 	from, err := p.from(kind, args)
 	if err != nil {
 		return err

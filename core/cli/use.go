@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -31,11 +30,13 @@ The choice is kept in toolchains.hcl beside the user's settings.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case reset && len(args) == 1:
-				return a.useNone(cmd.Context(), args[0])
+				return a.onArch(cmd.Context(), args[0], func(_ *workshop, found *pluginhost.Found) error { return a.useNone(found) })
 			case reset || len(args) < 2:
 				return &usageError{"which compiler? Name an architecture, and a key, a folder or a place; or an architecture and --reset"}
 			}
-			return a.use(cmd.Context(), args[0], p, args[1:])
+			return a.onArch(cmd.Context(), args[0], func(w *workshop, found *pluginhost.Found) error {
+				return a.use(cmd.Context(), w, found, p, args[1:])
+			})
 		},
 	}
 	cmd.Flags().SortFlags = false
@@ -46,16 +47,7 @@ The choice is kept in toolchains.hcl beside the user's settings.`,
 }
 
 // use brings a compiler, and notes that it is the chosen one.
-func (a *app) use(ctx context.Context, arch string, p place, args []string) (err error) {
-	w, err := a.workshop(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, w.close()) }()
-	found, err := w.find(arch)
-	if err != nil {
-		return err
-	}
+func (a *app) use(ctx context.Context, w *workshop, found *pluginhost.Found, p place, args []string) error {
 	from, err := a.wanted(w, found, p, args)
 	if err != nil {
 		return err
@@ -140,16 +132,7 @@ func withHash(r toolchain.Record) config.From {
 }
 
 // useNone takes a choice back.
-func (a *app) useNone(ctx context.Context, arch string) (err error) {
-	w, err := a.workshop(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, w.close()) }()
-	found, err := w.find(arch)
-	if err != nil {
-		return err
-	}
+func (a *app) useNone(found *pluginhost.Found) error {
 	if len(a.chosen[found.Name]) == 0 {
 		return &usageError{fmt.Sprintf("no compiler for %s is chosen", found.Name)}
 	}

@@ -182,6 +182,20 @@ func (a *app) fromConfig(ctx context.Context, arch string) (info sdk.ToolchainIn
 	return s.toolchains[target.Toolchain.Plugin], compilers[target.Arch], err
 }
 
+// onArch has something done with the toolchain of an architecture.
+func (a *app) onArch(ctx context.Context, arch string, do func(w *workshop, found *pluginhost.Found) error) (err error) {
+	w, err := a.workshop(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.close()) }()
+	found, err := w.find(arch)
+	if err != nil {
+		return err
+	}
+	return do(w, found)
+}
+
 // compiler returns the compiler that arguments ask for: `ARCH` or `-c FILE`.
 func (a *app) compiler(ctx context.Context, args []string) (info sdk.ToolchainInfo, got toolchain.Probed, err error) {
 	switch {
