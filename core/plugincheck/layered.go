@@ -150,13 +150,17 @@ func compareTrees(name string, whole, split *inspect.Artifact, images []sdk.Imag
 // layerOf returns the name of the layer that a path is in; empty if it is in
 // none, or in several.
 func layerOf(path string) string {
-	in := ""
+	var in []string
 	for _, p := range parts {
-		if slices.Contains(p.members, strings.TrimPrefix(path, "/")) {
-			in = p.name
+		name := strings.TrimPrefix(path, "/")
+		if slices.Contains(p.members, name) || slices.Contains(p.members, name+"/") {
+			in = append(in, p.name)
 		}
 	}
-	return in
+	if len(in) != 1 {
+		return ""
+	}
+	return in[0]
 }
 
 func digests(layers []sdk.Layer) []string {

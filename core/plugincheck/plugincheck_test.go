@@ -156,7 +156,7 @@ func TestBadPlugins(t *testing.T) {
 		{"clock", "export_again", "out.txt has another content"},
 		{"nosy", "export_confined", "crashed"},
 		{"curious", "probe_confined", "permission denied"},
-		{"topmost", "export_layers", `out.tar lacks /bin/busybox of the layer "base"`},
+		{"topmost", "export_layers", `out.tar lacks /bin of the layer "base"`},
 		{"upside-down", "export_layers", "not those of the request, in their order"},
 		{"blind", "export_bad", "it exported a layer that isn't there"},
 		{"gruff", "export_diagnostics", "no diagnostic: "},
