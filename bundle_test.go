@@ -12,7 +12,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/mkmini/mkmini/core/pluginhost/plugintest"
 	"github.com/mkmini/mkmini/core/testenv"
 )
 
@@ -40,7 +39,7 @@ func (c command) mustRun(t *testing.T, code int) result {
 	return r
 }
 
-func writeFile(t *testing.T, path, content string, mode os.FileMode) {
+func writeFile(t testing.TB, path, content string, mode os.FileMode) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
@@ -121,8 +120,8 @@ func paperSystem(t *testing.T) (dir, config string) {
 	if err := os.MkdirAll(plugins, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	plugintest.Build(t, "toolchain", plugins, "mkmini-plugin-paper")
-	plugintest.Build(t, "listing", plugins, "mkmini-plugin-listing")
+	makePlugin(t, "toolchain", plugins, "mkmini-plugin-paper")
+	makePlugin(t, "listing", plugins, "mkmini-plugin-listing")
 	tree := filepath.Join(t.TempDir(), "gcc-1")
 	writeFile(t, filepath.Join(tree, "bin", "paper64-linux-gnu-gcc"), "#!/bin/sh\n", 0o755)
 	writeFile(t, filepath.Join(tree, "include", "stdio.h"), "/* right */\n", 0o644)

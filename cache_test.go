@@ -74,7 +74,7 @@ var undisturbed = struct {
 // newReference returns the reference that the tests share.
 func newReference(t *testing.T) reference {
 	t.Helper()
-	testenv.BusyboxSource(t)
+	busyboxFile(t)
 	undisturbed.once.Do(func() {
 		w := workshopIn(t, filepath.Join(shared, "reference"))
 		artifacts := digests(w.command().events(t))
@@ -96,7 +96,7 @@ toolchain "x86_64" {
 }
 
 busybox {
-  file = %q
+  %s
   applets { only = ["sh", "ls", %q] }
 }
 
@@ -107,7 +107,7 @@ rootfs {
 export "rootfs" { format = "tar" }
 export "rootfs" { format = "cpio.gz" }
 export "docker" { tag = "tiny:latest" }
-`, filepath.Join(w.dir, "toolchain"), testenv.BusyboxSource(t), applet, message)
+`, filepath.Join(w.dir, "toolchain"), busyboxFile(t), applet, message)
 	if err := os.WriteFile(filepath.Join(w.dir, "tiny.hcl"), []byte(text), 0o666); err != nil {
 		t.Fatal(err)
 	}

@@ -143,7 +143,7 @@ func TestGuideCommands(t *testing.T) {
 		t.Fatalf("%s has %d marked blocks", guide, len(blocks))
 	}
 	home, work, bin := t.TempDir(), t.TempDir(), t.TempDir()
-	if err := os.Symlink(program(t), filepath.Join(bin, "mkmini")); err != nil {
+	if err := os.Symlink(plainProgram(t), filepath.Join(bin, "mkmini")); err != nil {
 		t.Fatal(err)
 	}
 	env := append((command{}).cmd(t).Env, "CHECKOUT="+testenv.Checkout(), "HOME="+home, "XDG_DATA_HOME=", "XDG_CONFIG_HOME=",

@@ -4,6 +4,7 @@ package main_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"testing"
 
 	"github.com/mkmini/mkmini/core/event"
+	"github.com/mkmini/mkmini/core/pluginhost/plugintest"
 	"github.com/mkmini/mkmini/core/testenv"
 	"github.com/mkmini/mkmini/toolchains/sw64/standin"
 )
@@ -48,26 +50,92 @@ func run(m *testing.M) int {
 
 // program returns the path of mkmini, which is compiled with the race
 // detector once for all tests, or given by MKMINI_BIN.
-func program(t testing.TB) string {
+func program(t testing.TB) string { return compiled(t, raced) }
+
+// plainProgram returns the path of a mkmini without the race detector.
+func plainProgram(t testing.TB) string { return compiled(t, plain) }
+
+var (
+	raced = sync.OnceValues(func() (string, error) { return compile("race", "-race") })
+	plain = sync.OnceValues(func() (string, error) { return compile("plain") })
+)
+
+func compiled(t testing.TB, get func() (string, error)) string {
 	t.Helper()
-	path, err := compiled()
+	path, err := get()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return path
 }
 
-var compiled = sync.OnceValues(func() (string, error) {
+// compile compiles mkmini into a folder of its own among the shared ones.
+func compile(folder string, options ...string) (string, error) {
 	if given := os.Getenv("MKMINI_BIN"); given != "" {
 		return filepath.Abs(given)
 	}
-	path := filepath.Join(shared, "bin", "mkmini")
-	out, err := exec.Command("go", "build", "-race", "-o", path, ".").CombinedOutput()
+	path := filepath.Join(shared, "bin", folder, "mkmini")
+	out, err := exec.Command("go", slices.Concat([]string{"build"}, options, []string{"-o", path, "."})...).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
-	return path, os.Chmod(filepath.Dir(path), 0o755)
-})
+	return path, errors.Join(os.Chmod(filepath.Dir(filepath.Dir(path)), 0o755), os.Chmod(filepath.Dir(path), 0o755))
+}
+
+// busyboxFile returns the attributes of a busybox block that name its sources in
+// a plain tar archive: for tests that begin with an empty store, and to which
+// bzip2 is nothing but time.
+func busyboxFile(t testing.TB) string {
+	t.Helper()
+	source := testenv.BusyboxSource(t)
+	unpacked.once.Do(func() {
+		content := testenv.Output(t, testenv.Tool(t, "bzip2", "bzip2"), "-dc", source)
+		path := filepath.Join(shared, "source", strings.TrimSuffix(filepath.Base(source), ".bz2"))
+		writeFile(t, path, content, 0o644)
+		unpacked.attributes = fmt.Sprintf("file = %q\n  sha256 = \"%x\"", path, sha256.Sum256([]byte(content)))
+	})
+	if unpacked.attributes == "" {
+		t.Fatal("busybox was not unpacked in another test")
+	}
+	return unpacked.attributes
+}
+
+var unpacked struct {
+	once       sync.Once
+	attributes string
+}
+
+// madePlugins are plugins by their sources, each linked once.
+var madePlugins = struct {
+	sync.Mutex
+	paths map[string]string
+}{paths: map[string]string{}}
+
+// makePlugin puts the plugin that [plugintest.Build] builds from a source into
+// a folder, and returns its path.
+func makePlugin(t testing.TB, source, dir, name string) string {
+	t.Helper()
+	madePlugins.Lock()
+	defer madePlugins.Unlock()
+	if madePlugins.paths[source] == "" {
+		built := filepath.Join(shared, "plugins", source)
+		if err := os.MkdirAll(built, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		madePlugins.paths[source] = plugintest.Build(t, source, built, "plugin")
+	}
+	content, err := os.ReadFile(madePlugins.paths[source])
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, name)
+	writeFile(t, path, string(content), 0o755)
+	// Whatever the umask: mkmini refuses what others can write to.
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
 
 // store returns the folder of the store that the tests share.
 // MKMINI_TEST_STORE names one to keep from run to run.
@@ -85,6 +153,12 @@ type command struct {
 	dir string
 	// env is added to the environment.
 	env []string
+	// plain has it run without the race detector. Without a store of its own in
+	// env it does so too: there time goes into compressing and hashing whole
+	// systems, ten times of it with the race detector, which watches the same
+	// in other tests. One store has one program, as another would make
+	// everything once more.
+	plain bool
 	// change is called before it starts.
 	change func(*exec.Cmd)
 }
@@ -99,7 +173,11 @@ type result struct {
 // shared store.
 func (c command) cmd(t testing.TB) *exec.Cmd {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), program(t), c.args...)
+	run := program
+	if c.plain || !slices.ContainsFunc(c.env, func(entry string) bool { return strings.HasPrefix(entry, "MKMINI_STORE=") }) {
+		run = plainProgram
+	}
+	cmd := exec.CommandContext(t.Context(), run(t), c.args...)
 	cmd.Dir = c.dir
 	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(entry string) bool {
 		return strings.HasPrefix(entry, "MKMINI_") || strings.HasPrefix(entry, "SOURCE_DATE_EPOCH=")

@@ -84,7 +84,7 @@ toolchain "aarch64" {
 }
 busybox {
   version = "1.35.0"
-  file    = %q
+  %s
   applets { only = ["echo", "uname"] }
 }
 export "rootfs" { format = "dir" }
@@ -93,7 +93,7 @@ export "rootfs" { format = "dir" }
 func packedConfig(t *testing.T, from string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "packed.hcl")
-	if err := os.WriteFile(path, fmt.Appendf(nil, packed, from, testenv.BusyboxSource(t)), 0o644); err != nil {
+	if err := os.WriteFile(path, fmt.Appendf(nil, packed, from, busyboxFile(t)), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -130,12 +130,12 @@ func TestCompilerFromArchive(t *testing.T) {
 		server.URL, sha256.Sum256(data)))
 	env := []string{"MKMINI_STORE=" + filepath.Join(t.TempDir(), "store")}
 	args := []string{"toolchain", "path", "-c", config, "--var", "place="}
-	cc := command{args: args, env: env}.path(t)
+	cc := command{args: args, env: env, plain: true}.path(t)
 	server.Close()
-	if again := (command{args: append(args, "--offline"), env: env}).path(t); again != cc {
+	if again := (command{args: append(args, "--offline"), env: env, plain: true}).path(t); again != cc {
 		t.Errorf("offline it is %s, not %s", again, cc)
 	}
-	r := command{args: []string{"plan", "-c", config, "--var", "place="}, env: env}.run(t)
+	r := command{args: []string{"plan", "-c", config, "--var", "place="}, env: env, plain: true}.run(t)
 	if r.code != 0 || !strings.Contains(r.stdout, "toolchain") || strings.Contains(r.stdout, "no compiler was probed") {
 		t.Errorf("plan: exit code %d\n%s%s", r.code, r.stdout, r.stderr)
 	}
@@ -170,11 +170,11 @@ func TestCompilerFromImage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	command{args: append(args, "place=./layout"), env: env}.path(t)
-	command{args: append(args, "place=./saved.tar"), env: env}.path(t)
+	command{args: append(args, "place=./layout"), env: env, plain: true}.path(t)
+	command{args: append(args, "place=./saved.tar"), env: env, plain: true}.path(t)
 
 	ref, digest := push(t, image)
-	r := command{args: append(args, "place="+ref), env: env}.run(t)
+	r := command{args: append(args, "place="+ref), env: env, plain: true}.run(t)
 	if r.code == 0 || !strings.Contains(r.stderr, "docker login") {
 		t.Errorf("without a password: exit code %d\n%s", r.code, tail(r.stderr))
 	}
@@ -186,12 +186,12 @@ func TestCompilerFromImage(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := filepath.Join(dir, "out")
-	command{args: []string{"-c", config, "--var", "place=" + ref, "--out", out}, env: env}.events(t)
+	command{args: []string{"-c", config, "--var", "place=" + ref, "--out", out}, env: env, plain: true}.events(t)
 	busybox := filepath.Join(out, "mini-aarch64.dir", "bin", "busybox")
 	if got := testenv.Output(t, testenv.Tool(t, "qemu-aarch64-static", "qemu-user-static"), busybox, "uname", "-m"); got != "aarch64\n" {
 		t.Errorf("uname -m says %q", got)
 	}
-	if r := (command{args: []string{"toolchain", "list", "--json"}, env: env}).run(t); !strings.Contains(r.stdout, fmt.Sprintf("%q: %q", "digest", digest)) {
+	if r := (command{args: []string{"toolchain", "list", "--json"}, env: env, plain: true}).run(t); !strings.Contains(r.stdout, fmt.Sprintf("%q: %q", "digest", digest)) {
 		t.Errorf("the digest %s isn't pinned:\n%s", digest, r.stdout)
 	}
 }

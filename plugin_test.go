@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mkmini/mkmini/core/pluginhost/plugintest"
 	"github.com/mkmini/mkmini/core/testenv"
 )
 
@@ -25,14 +24,16 @@ func TestExternalPlugins(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	plugintest.Build(t, "toolchain", plugins, "mkmini-plugin-paper")
-	plugintest.Build(t, "listing", bin, "mkmini-plugin-listing")
+	makePlugin(t, "toolchain", plugins, "mkmini-plugin-paper")
+	makePlugin(t, "listing", bin, "mkmini-plugin-listing")
 	config := fmt.Sprintf(`name = "letter"
 toolchain "paper" { greeting = "dear" }
-busybox { file = %q }
+busybox {
+  %s
+}
 export "listing" { title = "names" }
 export "rootfs" { format = "cpio" }
-`, testenv.BusyboxSource(t))
+`, busyboxFile(t))
 	if err := os.WriteFile(filepath.Join(dir, "letter.hcl"), []byte(config), 0o666); err != nil {
 		t.Fatal(err)
 	}
@@ -71,11 +72,11 @@ func TestPluginAbilities(t *testing.T) {
 	if err := os.MkdirAll(plugins, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	plugintest.Build(t, "abilities", plugins, "mkmini-plugin-board")
+	makePlugin(t, "abilities", plugins, "mkmini-plugin-board")
 	write := func(memory int) {
 		t.Helper()
-		config := fmt.Sprintf("toolchain \"board\" {\n  memory = %d\n}\nbusybox { file = %q }\nexport \"rootfs\" { format = \"cpio\" }\n",
-			memory, testenv.BusyboxSource(t))
+		config := fmt.Sprintf("toolchain \"board\" {\n  memory = %d\n}\nbusybox {\n  %s\n}\nexport \"rootfs\" { format = \"cpio\" }\n",
+			memory, busyboxFile(t))
 		if err := os.WriteFile(filepath.Join(dir, "board.hcl"), []byte(config), 0o666); err != nil {
 			t.Fatal(err)
 		}
@@ -152,7 +153,7 @@ func TestNewToolchain(t *testing.T) {
 		t.Fatal(err)
 	}
 	// With few applets, for the sake of time.
-	quick := fmt.Sprintf("%s\nbusybox {\n  file = %q\n  applets { only = [\"sh\", \"ash\"] }\n}\n", example, testenv.BusyboxSource(t))
+	quick := fmt.Sprintf("%s\nbusybox {\n  %s\n  applets { only = [\"sh\", \"ash\"] }\n}\n", example, busyboxFile(t))
 	if err := os.WriteFile(filepath.Join(work, "quick.hcl"), []byte(quick), 0o666); err != nil {
 		t.Fatal(err)
 	}
@@ -182,9 +183,9 @@ func TestRiscv64Example(t *testing.T) {
 	if err := os.MkdirAll(plugins, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	plugintest.Build(t, "riscv64", plugins, "mkmini-plugin-riscv64")
-	config := fmt.Sprintf("toolchain \"riscv64\" {}\nbusybox {\n  file = %q\n  applets { only = [\"sh\", \"ash\", \"uname\"] }\n}\nexport \"rootfs\" { format = \"tar\" }\n",
-		testenv.BusyboxSource(t))
+	makePlugin(t, "riscv64", plugins, "mkmini-plugin-riscv64")
+	config := fmt.Sprintf("toolchain \"riscv64\" {}\nbusybox {\n  %s\n  applets { only = [\"sh\", \"ash\", \"uname\"] }\n}\nexport \"rootfs\" { format = \"tar\" }\n",
+		busyboxFile(t))
 	if err := os.WriteFile(filepath.Join(dir, "riscv64.hcl"), []byte(config), 0o666); err != nil {
 		t.Fatal(err)
 	}

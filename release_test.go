@@ -17,9 +17,6 @@ import (
 
 	"aead.dev/minisign"
 	"github.com/google/go-containerregistry/pkg/registry"
-
-	"github.com/mkmini/mkmini/core/pluginhost/plugintest"
-	"github.com/mkmini/mkmini/core/testenv"
 )
 
 // released is a release of the plugin paper: packed and signed by its vendor,
@@ -33,7 +30,7 @@ func releasePaper(t *testing.T) released {
 	t.Helper()
 	r := released{dist: filepath.Join(t.TempDir(), "dist")}
 	bin := t.TempDir()
-	plugintest.Build(t, "toolchain", bin, "mkmini-plugin-paper")
+	makePlugin(t, "toolchain", bin, "mkmini-plugin-paper")
 	pack := command{args: []string{"plugin", "pack", "--out", r.dist, filepath.Join(bin, "mkmini-plugin-paper")}}
 	if got := pack.run(t); got.code != 0 || !strings.Contains(got.stdout, "_linux_"+runtime.GOARCH+".tar.gz") {
 		t.Fatalf("pack: exit code %d\n%s%s", got.code, got.stdout, got.stderr)
@@ -97,9 +94,11 @@ func TestReleasedPlugin(t *testing.T) {
   paper = { source = %q, version = "~> 0.1" }
 }
 toolchain "paper" { greeting = "dear" }
-busybox { file = %q }
+busybox {
+  %s
+}
 export "rootfs" { format = "cpio" }
-`, source, testenv.BusyboxSource(t)))
+`, source, busyboxFile(t)))
 			// What others wrote stays.
 			const others = `version = 1
 

@@ -12,7 +12,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/mkmini/mkmini/core/pluginhost/plugintest"
 	"github.com/mkmini/mkmini/core/testenv"
 )
 
@@ -85,8 +84,8 @@ func TestMisbehavedPlugins(t *testing.T) {
 	testenv.Tool(t, "gcc", "gcc")
 	// Links from both runs, so on one file system.
 	built := t.TempDir()
-	good := plugintest.Build(t, "toolchain", built, "good")
-	bad := plugintest.Build(t, "misbehaved", built, "bad")
+	good := makePlugin(t, "toolchain", built, "good")
+	bad := makePlugin(t, "misbehaved", built, "bad")
 	for _, flag := range []string{"--no-sandbox=false", "--no-sandbox"} {
 		t.Run(flag, func(t *testing.T) {
 			dir := t.TempDir()
@@ -107,7 +106,7 @@ func TestMisbehavedPlugins(t *testing.T) {
 				}
 				config += fmt.Sprintf("toolchain %q {}\n", name)
 			}
-			config += fmt.Sprintf("busybox { file = %q }\nexport \"rootfs\" { format = \"cpio\" }\n", testenv.BusyboxSource(t))
+			config += fmt.Sprintf("busybox {\n  %s\n}\nexport \"rootfs\" { format = \"cpio\" }\n", busyboxFile(t))
 			if err := os.WriteFile(filepath.Join(dir, "letter.hcl"), []byte(config), 0o666); err != nil {
 				t.Fatal(err)
 			}

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mkmini/mkmini/core/pluginhost/plugintest"
 	"github.com/mkmini/mkmini/core/testenv"
 )
 
@@ -18,7 +17,7 @@ func TestSigned(t *testing.T) {
 	testenv.Tool(t, "gcc", "gcc")
 	minisign := testenv.Tool(t, "minisign", "minisign")
 	plugins := t.TempDir()
-	plugintest.Build(t, "toolchain", plugins, "mkmini-plugin-paper")
+	makePlugin(t, "toolchain", plugins, "mkmini-plugin-paper")
 	var key string
 	build := func(name string) command {
 		t.Helper()
@@ -38,14 +37,16 @@ func TestSigned(t *testing.T) {
 variable "key" { type = string }
 variable "motd" { default = "hello" }
 toolchain "paper" { greeting = var.motd }
-busybox { file = %q }
+busybox {
+  %s
+}
 export "docker" {}
 export "oci" {}
 export "oci" { archive = true }
 export "rootfs" { format = "dir" }
 provenance {}
 sign { key = var.key == "" ? null : var.key }
-`, testenv.BusyboxSource(t))
+`, busyboxFile(t))
 		if err := os.WriteFile(filepath.Join(dir, "letter.hcl"), []byte(config), 0o600); err != nil {
 			t.Fatal(err)
 		}

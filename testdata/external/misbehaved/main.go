@@ -55,6 +55,7 @@ func (t toolchain) Build(context.Context, sdk.BuildRequest, sdk.Progress) (sdk.B
 	case "escapes":
 		return sdk.BuildResult{Tree: "../../..", Config: ".config"}, nil
 	}
+	time.Sleep(time.Second) // for the last words again
 	os.Exit(5)
 	return sdk.BuildResult{}, nil
 }
