@@ -21,11 +21,12 @@ export GORACE              ?= atexit_sleep_ms=0
 build: ## compile bin/mkmini, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/mkmini .
 
-# `make lint` vets.
+# One package more than there are processors: while a test waits for an emulator
+# or a plugin that hangs, another works. `make lint` vets.
 test: ## install what is missing, and run all tests
 	.ci/setup test
 	@rm -f '$(MKMINI_TEST_SKIPS)'
-	$(GO) test -race -vet=off -count=1 -timeout 60m ./... ; status=$$? ; \
+	$(GO) test -race -vet=off -p $$(($$(nproc) + 1)) -count=1 -timeout 60m ./... ; status=$$? ; \
 	  if [ -s '$(MKMINI_TEST_SKIPS)' ]; then cat '$(MKMINI_TEST_SKIPS)'; fi ; exit $$status
 
 test-slow: ## build a cross compiler from source, some ten minutes
