@@ -31,7 +31,7 @@ test: ## install what is missing, and run all tests
 
 test-slow: ## build a cross compiler from source, some ten minutes
 	.ci/setup slow
-	MKMINI_TEST_SLOW=1 $(GO) test -count=1 -timeout 120m -v -run '^TestSource$$' .
+	MKMINI_TEST_SLOW=1 $(GO) test -count=1 -timeout 240m -v -run '^TestSource$$' .
 
 demo: build ## install what is missing, build the x86_64 system into OUT, and run it
 	.ci/setup demo

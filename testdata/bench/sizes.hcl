@@ -58,7 +58,6 @@ toolchain "s390x" {
 
 toolchain "x86_64" {
   libc = var.libc
-  from "deb" {}
 }
 
 export "rootfs" {
