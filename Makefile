@@ -29,7 +29,7 @@ test: ## install what is missing, and run all tests
 	$(GO) test -race -vet=off -p $$(($$(nproc) + 1)) -count=1 -timeout 60m ./... ; status=$$? ; \
 	  if [ -s '$(MKMINI_TEST_SKIPS)' ]; then cat '$(MKMINI_TEST_SKIPS)'; fi ; exit $$status
 
-test-slow: ## build a cross compiler from source, some ten minutes
+test-slow: ## build cross compilers from source, some half an hour
 	.ci/setup slow
 	MKMINI_TEST_SLOW=1 $(GO) test -count=1 -timeout 240m -v -run '^TestSource$$' .
 

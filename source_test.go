@@ -14,7 +14,7 @@ import (
 
 // TestSource builds compilers from Debian's packages of sources, is killed on
 // the way, goes on, and runs what the compilers make of busybox. `make
-// test-slow` runs it: it takes some ten minutes for each.
+// test-slow` runs it: it takes half an hour or more.
 func TestSource(t *testing.T) {
 	if os.Getenv("MKMINI_TEST_SLOW") == "" {
 		t.Skip("slow: make test-slow runs it")
