@@ -18,6 +18,7 @@ func debootstrapped(t *testing.T) string {
 	t.Helper()
 	testenv.Root(t, "debootstrap")
 	debootstrap := testenv.Tool(t, "debootstrap", "debootstrap")
+	unshare := testenv.Tool(t, "unshare", "util-linux")
 	aptGet := testenv.Tool(t, "apt-get", "apt")
 	dir := filepath.Join(shared, "debian")
 	if kept := os.Getenv("MKMINI_TEST_DEBIAN"); kept != "" {
@@ -33,7 +34,9 @@ func debootstrapped(t *testing.T) string {
 		if mirror == "" || suite == "" {
 			testenv.Skip(t, "this machine's apt knows no mirror of Debian (apt-get update)")
 		}
-		testenv.Output(t, debootstrap, "--variant=minbase", suite, dir, mirror)
+		// It mounts /proc in the folder, and leaves it there when it is killed: not
+		// where whoever removes the folder would walk into it.
+		testenv.Output(t, unshare, "--mount", debootstrap, "--variant=minbase", suite, dir, mirror)
 	})
 	if _, err := os.Stat(filepath.Join(dir, "usr/bin/dpkg")); err != nil {
 		t.Fatal("it was not made")
