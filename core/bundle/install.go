@@ -18,6 +18,7 @@ import (
 	"github.com/mkmini/mkmini/core/store"
 	"github.com/mkmini/mkmini/core/toolchain"
 	"github.com/mkmini/mkmini/core/toolchain/tree"
+	"github.com/mkmini/mkmini/plugins/cancel"
 )
 
 // Installer installs bundles.
@@ -152,7 +153,7 @@ func (i *Installer) has(ctx context.Context, f File) (bool, error) {
 		return false, err
 	}
 	c := newCounter()
-	_, err = io.Copy(c, &contextReader{ctx, in})
+	_, err = io.Copy(c, cancel.Reader(ctx, in))
 	return c.sum() == f.SHA256, errors.Join(err, in.Close())
 }
 

@@ -22,6 +22,7 @@ import (
 	"github.com/mkmini/mkmini/core/store"
 	"github.com/mkmini/mkmini/core/toolchain"
 	"github.com/mkmini/mkmini/core/toolchain/tree"
+	"github.com/mkmini/mkmini/plugins/cancel"
 )
 
 // Contents are what a bundle is made of.
@@ -139,7 +140,7 @@ func (p *packer) file(ctx context.Context, dir, file string) error {
 		if err != nil {
 			return err
 		}
-		_, err = io.Copy(w, &contextReader{ctx, in})
+		_, err = io.Copy(w, cancel.Reader(ctx, in))
 		return errors.Join(err, in.Close())
 	})
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/mkmini/mkmini/core/fault"
 	"github.com/mkmini/mkmini/core/source"
+	"github.com/mkmini/mkmini/plugins/cancel"
 )
 
 // maxWindow is the most memory that decompressing may take, in bytes. Ours
@@ -155,7 +156,7 @@ func (r *reader) blame(err error) error {
 // entry reads an entry, into work if it is wanted, and checks it.
 func (r *reader) entry(ctx context.Context, f File, wanted bool) error {
 	h := newCounter()
-	in := io.TeeReader(&contextReader{ctx, r.tr}, h)
+	in := io.TeeReader(cancel.Reader(ctx, r.tr), h)
 	dir, _ := f.place()
 	var err error
 	switch {

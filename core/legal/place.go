@@ -19,6 +19,7 @@ import (
 	"github.com/mkmini/mkmini/core/artifact"
 	"github.com/mkmini/mkmini/core/fault"
 	"github.com/mkmini/mkmini/core/store"
+	"github.com/mkmini/mkmini/plugins/cancel"
 )
 
 // ending is that of an archive's name, with what compresses it.
@@ -132,7 +133,7 @@ func archive(ctx context.Context, root, top, out string, writer func(io.Writer) 
 			return err
 		}
 		defer in.Close()
-		_, err = io.Copy(w, stoppable{ctx, in})
+		_, err = io.Copy(w, cancel.Reader(ctx, in))
 		return err
 	})
 	return errors.Join(err, w.Close(), compressed.Close(), file.Close())

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mkmini/mkmini/plugins/cancel"
 )
 
 //go:embed rebuild.sh
@@ -144,7 +146,7 @@ func (w *folder) copy(ctx context.Context, name string, from File, want string) 
 	}
 	defer os.Remove(out.Name())
 	hash := sha256.New()
-	_, err = io.Copy(io.MultiWriter(out, hash), stoppable{ctx, in})
+	_, err = io.Copy(io.MultiWriter(out, hash), cancel.Reader(ctx, in))
 	if err := errors.Join(err, out.Close()); err != nil {
 		return err
 	}
@@ -194,17 +196,4 @@ func (w *folder) finish() error {
 		}
 	}
 	return nil
-}
-
-// stoppable ends with the context's error once that is done.
-type stoppable struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (s stoppable) Read(p []byte) (int, error) {
-	if s.ctx.Err() != nil {
-		return 0, context.Cause(s.ctx)
-	}
-	return s.r.Read(p)
 }

@@ -85,16 +85,21 @@ func (s *subject) export(ctx context.Context, p *pluginhost.Inspection, req sdk.
 	return result, s.note(err)
 }
 
-func exports(ctx context.Context, s *subject) (string, error) {
-	req, err := s.exportRequest(nil, 1)
-	if err != nil {
-		return "", err
+// exportNew has the running plugin export to new folders.
+func (s *subject) exportNew(ctx context.Context, images []sdk.Image) (req sdk.ExportRequest, result sdk.ExportResult, err error) {
+	if req, err = s.exportRequest(images, 1); err != nil {
+		return req, result, err
 	}
 	p, err := s.plugin(ctx)
 	if err != nil {
-		return "", err
+		return req, result, err
 	}
-	result, err := s.export(ctx, p, req, nil)
+	result, err = s.export(ctx, p, req, nil)
+	return req, result, err
+}
+
+func exports(ctx context.Context, s *subject) (string, error) {
+	req, result, err := s.exportNew(ctx, nil)
 	if err != nil {
 		return "", err
 	}

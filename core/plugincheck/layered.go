@@ -62,15 +62,7 @@ func exportsLayers(ctx context.Context, s *subject) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	req, err := s.exportRequest(images, 1)
-	if err != nil {
-		return "", err
-	}
-	p, err := s.plugin(ctx)
-	if err != nil {
-		return "", err
-	}
-	result, err := s.export(ctx, p, req, nil)
+	req, result, err := s.exportNew(ctx, images)
 	if err != nil {
 		return "", err
 	}

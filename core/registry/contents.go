@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/mkmini/mkmini/plugins/cancel"
 )
 
 // Images returns the images of a layout and the indexes over them, each once,
@@ -145,24 +147,11 @@ func (l *Layout) checkBlob(ctx context.Context, h v1.Hash, size int64) (err erro
 		return fmt.Errorf("%w: the blob %s has %d bytes, not %d", errDamaged, h, got, size)
 	}
 	hash := sha256.New()
-	if _, err := io.Copy(hash, contextReader{ctx, r}); err != nil {
+	if _, err := io.Copy(hash, cancel.Reader(ctx, r)); err != nil {
 		return err
 	}
 	if sum := hex.EncodeToString(hash.Sum(nil)); h.Algorithm != "sha256" || sum != h.Hex {
 		return fmt.Errorf("%w: the blob %s has the digest sha256:%s", errDamaged, h, sum)
 	}
 	return nil
-}
-
-// contextReader ends with the context's error once that is done.
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c contextReader) Read(p []byte) (int, error) {
-	if c.ctx.Err() != nil {
-		return 0, context.Cause(c.ctx)
-	}
-	return c.r.Read(p)
 }

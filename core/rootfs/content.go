@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mkmini/mkmini/plugins/cancel"
 )
 
 // Content is what a file holds: bytes in memory, or a file on disk that is
@@ -151,7 +153,7 @@ func (c Content) write(ctx context.Context, w io.Writer, l *loaded, begin func()
 
 // copyContent copies exactly as many bytes as the content is said to have.
 func copyContent(ctx context.Context, w io.Writer, r io.Reader, c Content) error {
-	n, err := io.Copy(w, io.LimitReader(cancelReader{ctx, r}, c.Size))
+	n, err := io.Copy(w, io.LimitReader(cancel.Reader(ctx, r), c.Size))
 	if err != nil {
 		return err
 	}
@@ -164,19 +166,6 @@ func copyContent(ctx context.Context, w io.Writer, r io.Reader, c Content) error
 		return &changedError{path: c.Path, was: c.Size, is: n + int64(extra)}
 	}
 	return nil
-}
-
-// cancelReader ends with the context's error once that is done.
-type cancelReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c cancelReader) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.r.Read(p)
 }
 
 // changedError says that a file isn't any more what it was when the file

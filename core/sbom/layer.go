@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/mkmini/mkmini/core/linkage"
+	"github.com/mkmini/mkmini/plugins/cancel"
 )
 
 // ReadLayer returns the files of a layer, an uncompressed tar archive, in its
@@ -76,7 +77,7 @@ func ReadLayer(ctx context.Context, layer string) ([]File, []Package, error) {
 // readFile hashes a file, and looks what it is.
 func readFile(ctx context.Context, r *io.SectionReader) (File, error) {
 	short, long := sha1.New(), sha256.New()
-	n, err := io.Copy(io.MultiWriter(short, long), stoppable{ctx, r})
+	n, err := io.Copy(io.MultiWriter(short, long), cancel.Reader(ctx, r))
 	if err != nil {
 		return File{}, err
 	}
@@ -98,17 +99,4 @@ func readFile(ctx context.Context, r *io.SectionReader) (File, error) {
 		}
 	}
 	return f, nil
-}
-
-// stoppable ends with the context's error once that is done.
-type stoppable struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (s stoppable) Read(p []byte) (int, error) {
-	if err := s.ctx.Err(); err != nil {
-		return 0, context.Cause(s.ctx)
-	}
-	return s.r.Read(p)
 }

@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"io"
 	"os"
 	"path/filepath"
 
 	"github.com/mkmini/mkmini/core/artifact"
 	"github.com/mkmini/mkmini/core/store"
+	"github.com/mkmini/mkmini/plugins/cancel"
 )
 
 // Signed are the files that a signature of an artifact consists of.
@@ -46,7 +46,7 @@ func (k PrivateKey) SignArtifact(ctx context.Context, path, comment string) (Sig
 		return Signed{}, err
 	}
 	defer f.Close()
-	text, err := k.Sign(Stoppable(ctx, f), cmp.Or(comment, Comment(path)))
+	text, err := k.Sign(cancel.Reader(ctx, f), cmp.Or(comment, Comment(path)))
 	if err != nil {
 		return Signed{}, err
 	}
@@ -59,20 +59,4 @@ func update(path string, text []byte) error {
 		return nil
 	}
 	return store.WriteFile(path, text)
-}
-
-// Stoppable returns a reader that ends when ctx does.
-func Stoppable(ctx context.Context, r io.Reader) io.Reader { return stoppable{ctx, r} }
-
-// stoppable ends with the context's error once that is done.
-type stoppable struct {
-	ctx context.Context
-	io.Reader
-}
-
-func (s stoppable) Read(p []byte) (int, error) {
-	if s.ctx.Err() != nil {
-		return 0, context.Cause(s.ctx)
-	}
-	return s.Reader.Read(p)
 }

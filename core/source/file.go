@@ -10,6 +10,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/mkmini/mkmini/plugins/cancel"
 )
 
 // hashFile returns the sha256 of a regular file in hexadecimal.
@@ -20,7 +22,7 @@ func hashFile(ctx context.Context, path string) (string, error) {
 	}
 	defer f.Close()
 	h := sha256.New()
-	if _, err := io.Copy(h, &contextReader{ctx, f}); err != nil {
+	if _, err := io.Copy(h, cancel.Reader(ctx, f)); err != nil {
 		return "", fmt.Errorf("read %s: %w", path, err)
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
@@ -73,7 +75,7 @@ func (j *job) copyTo(ctx context.Context, path string, in io.Reader, p Progress)
 	h := sha256.New()
 	buf := make([]byte, 256<<10)
 	for {
-		n, rerr := (&contextReader{ctx, in}).Read(buf)
+		n, rerr := cancel.Reader(ctx, in).Read(buf)
 		h.Write(buf[:n])
 		if _, err := out.Write(buf[:n]); err != nil {
 			out.Close()
@@ -154,17 +156,4 @@ func looksHTML(head []byte) bool {
 		}
 	}
 	return bytes.HasPrefix(head, []byte("<?xml")) && bytes.Contains(head, []byte("<html"))
-}
-
-// contextReader ends with its context.
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c *contextReader) Read(p []byte) (int, error) {
-	if c.ctx.Err() != nil {
-		return 0, context.Cause(c.ctx)
-	}
-	return c.r.Read(p)
 }

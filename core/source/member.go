@@ -14,6 +14,7 @@ import (
 
 	"github.com/mholt/archiver/v4"
 
+	"github.com/mkmini/mkmini/plugins/cancel"
 	"github.com/mkmini/mkmini/plugins/cpio"
 )
 
@@ -76,11 +77,11 @@ func Members(ctx context.Context, archive string, limits Limits, visit func(m Me
 	case kind == "zip":
 		return m.zip(ctx, in)
 	case kind == "cpio":
-		return m.cpio(ctx, bufio.NewReaderSize(&contextReader{ctx, in}, 256<<10), true)
+		return m.cpio(ctx, bufio.NewReaderSize(cancel.Reader(ctx, in), 256<<10), true)
 	case format == nil:
 		return m.tar(ctx, in, in)
 	}
-	r, err := format.OpenReader(bufio.NewReaderSize(&contextReader{ctx, in}, 256<<10))
+	r, err := format.OpenReader(bufio.NewReaderSize(cancel.Reader(ctx, in), 256<<10))
 	if err != nil {
 		return fmt.Errorf("read the archive: %w", err)
 	}
@@ -158,5 +159,5 @@ func (m *members) add(ctx context.Context, one Member, content io.Reader) error 
 	if one.Type == fs.ModeSymlink && (one.Target == "" || len(one.Target) > maxTarget || strings.ContainsRune(one.Target, 0)) {
 		return fmt.Errorf("it is a symlink whose target has not 1 to %d bytes without a NUL", maxTarget)
 	}
-	return m.visit(one, io.LimitReader(&contextReader{ctx, content}, one.Size))
+	return m.visit(one, io.LimitReader(cancel.Reader(ctx, content), one.Size))
 }

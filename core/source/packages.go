@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/mholt/archiver/v4"
+
+	"github.com/mkmini/mkmini/plugins/cancel"
 )
 
 // Packages says how Debian packages are unpacked.
@@ -83,7 +85,7 @@ func (t *tree) unpackPackage(ctx context.Context, name string, o Packages) error
 		}
 		return t.add(ctx, f)
 	}
-	all := &cappedReader{r: &contextReader{ctx, r}, left: t.limits.Bytes + int64(t.limits.Entries)*4096 + 1<<20}
+	all := &cappedReader{r: cancel.Reader(ctx, r), left: t.limits.Bytes + int64(t.limits.Entries)*4096 + 1<<20}
 	err = (archiver.Tar{}).Extract(ctx, all, add)
 	if err == nil {
 		if _, err = io.Copy(io.Discard, all); err != nil {
@@ -100,7 +102,7 @@ func plainTar(ctx context.Context, name string, data io.Reader) (r io.Reader, do
 	if tool, err := exec.LookPath("dpkg-deb"); err == nil {
 		return fromTool(ctx, tool, name)
 	}
-	buffered := bufio.NewReaderSize(&contextReader{ctx, data}, 256<<10)
+	buffered := bufio.NewReaderSize(cancel.Reader(ctx, data), 256<<10)
 	head, err := buffered.Peek(262)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, nil, fmt.Errorf("read the package: %w", err)

@@ -18,6 +18,7 @@ import (
 	"github.com/mholt/archiver/v4"
 
 	"github.com/mkmini/mkmini/core/fault"
+	"github.com/mkmini/mkmini/plugins/cancel"
 )
 
 // Limits bounds what an archive may unpack to.
@@ -185,7 +186,7 @@ func extractFile(ctx context.Context, archive string, t *tree, seen func(done, t
 // extractTar hands every entry of a tar archive to the tree. format is what
 // it is compressed with, or nil.
 func extractTar(ctx context.Context, in io.Reader, format archiver.Decompressor, t *tree) error {
-	var r io.Reader = bufio.NewReaderSize(&contextReader{ctx, in}, 256<<10)
+	var r io.Reader = bufio.NewReaderSize(cancel.Reader(ctx, in), 256<<10)
 	if format != nil {
 		d, err := format.OpenReader(r)
 		if err != nil {
@@ -199,7 +200,7 @@ func extractTar(ctx context.Context, in io.Reader, format archiver.Decompressor,
 	}
 	// Headers count as well: a header may itself be of any length, and what
 	// is in front of an entry is read before anybody sees the entry.
-	all := &cappedReader{r: &contextReader{ctx, r}, left: t.limits.Bytes + int64(t.limits.Entries)*4096 + 1<<20}
+	all := &cappedReader{r: cancel.Reader(ctx, r), left: t.limits.Bytes + int64(t.limits.Entries)*4096 + 1<<20}
 	if err := (archiver.Tar{}).Extract(ctx, all, t.add); err != nil {
 		return err
 	}

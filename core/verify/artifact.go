@@ -19,6 +19,7 @@ import (
 	"github.com/mkmini/mkmini/core/referrer"
 	"github.com/mkmini/mkmini/core/registry"
 	"github.com/mkmini/mkmini/core/signing"
+	"github.com/mkmini/mkmini/plugins/cancel"
 )
 
 // Artifact verifies a file or a folder. Errors are those of reading it: what is
@@ -223,7 +224,7 @@ func (r *Report) file(ctx context.Context, path string, opts Options) error {
 		return err
 	}
 	defer f.Close()
-	err = s.Verify(signing.Stoppable(ctx, f), key)
+	err = s.Verify(cancel.Reader(ctx, f), key)
 	switch {
 	case err == nil:
 		r.add(Check{Name: Signature, Status: OK, Detail: fmt.Sprintf("signed by the key %s, with the comment %q", key.ID(), s.Comment())})

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/mkmini/mkmini/plugins/artifact"
+	"github.com/mkmini/mkmini/plugins/cancel"
 )
 
 // file is what a file is known by when it is read back.
@@ -91,7 +92,7 @@ func (l *Layout) writeEntry(ctx context.Context, archive *tar.Writer, name strin
 		return err
 	}
 	hash := sha256.New()
-	if _, err := io.Copy(io.MultiWriter(archive, hash), cancelReader{ctx, content}); err != nil {
+	if _, err := io.Copy(io.MultiWriter(archive, hash), cancel.Reader(ctx, content)); err != nil {
 		return err
 	}
 	written[name] = file{size: header.Size, digest: fmt.Sprintf("%x", hash.Sum(nil))}

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/mkmini/mkmini/plugins/cancel"
 	"github.com/mkmini/mkmini/plugins/sdk"
 )
 
@@ -74,7 +75,7 @@ func (l *Layout) addAttachment(ctx context.Context, a sdk.Attachment) (v1.Descri
 		kind = a.ArtifactType
 	}
 	d, err := l.addBlob(types.MediaType(kind), func(w io.Writer) error {
-		_, err := io.Copy(w, cancelReader{ctx, file})
+		_, err := io.Copy(w, cancel.Reader(ctx, file))
 		return err
 	})
 	if err == nil && d.Digest.String() != a.Digest {

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
+	"github.com/mkmini/mkmini/plugins/cancel"
 	"github.com/mkmini/mkmini/plugins/sdk"
 )
 
@@ -168,7 +169,7 @@ func checkTar(ctx context.Context, archive string, want map[string]file) error {
 	}
 	defer f.Close()
 	left := len(want)
-	r := tar.NewReader(cancelReader{ctx, f})
+	r := tar.NewReader(cancel.Reader(ctx, f))
 	for {
 		header, err := r.Next()
 		if errors.Is(err, io.EOF) {

@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/mkmini/mkmini/plugins/artifact"
+	"github.com/mkmini/mkmini/plugins/cancel"
 	"github.com/mkmini/mkmini/plugins/compression"
 	"github.com/mkmini/mkmini/plugins/sdk"
 )
@@ -191,7 +192,7 @@ func (l *Layout) addLayer(ctx context.Context, part sdk.Layer, how string) (v1.D
 		if err != nil {
 			return err
 		}
-		_, err = io.Copy(z, io.TeeReader(cancelReader{ctx, file}, plain))
+		_, err = io.Copy(z, io.TeeReader(cancel.Reader(ctx, file), plain))
 		return errors.Join(err, z.Close())
 	})
 	if err != nil {
@@ -233,17 +234,4 @@ func (l *Layout) addBlob(kind types.MediaType, fill func(w io.Writer) error) (v1
 		return v1.Descriptor{}, err
 	}
 	return v1.Descriptor{MediaType: kind, Size: info.Size(), Digest: digest}, nil
-}
-
-// cancelReader ends with the context's error once that is done.
-type cancelReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c cancelReader) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.r.Read(p)
 }

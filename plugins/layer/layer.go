@@ -14,6 +14,8 @@ import (
 	"path"
 	"strings"
 	"time"
+
+	"github.com/mkmini/mkmini/plugins/cancel"
 )
 
 // Type is the type of an entry.
@@ -95,7 +97,7 @@ func Walk(ctx context.Context, archive, digest string, visit func(e Entry, conte
 		return Read(newSkipper(ctx, file), visit)
 	}
 	hash := sha256.New()
-	r := io.TeeReader(cancelReader{ctx, bufio.NewReaderSize(file, 256<<10)}, hash)
+	r := io.TeeReader(cancel.Reader(ctx, bufio.NewReaderSize(file, 256<<10)), hash)
 	if err := Read(r, visit); err != nil {
 		return err
 	}
@@ -193,16 +195,3 @@ func isName(name string) bool {
 }
 
 func isID(id int) bool { return id >= 0 && int64(id) < 1<<32 }
-
-// cancelReader ends with the context's error once that is done.
-type cancelReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c cancelReader) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.r.Read(p)
-}

@@ -12,6 +12,7 @@ import (
 	"github.com/mholt/archiver/v4"
 
 	"github.com/mkmini/mkmini/plugins/artifact"
+	"github.com/mkmini/mkmini/plugins/cancel"
 	"github.com/mkmini/mkmini/plugins/compression"
 	"github.com/mkmini/mkmini/plugins/sdk"
 )
@@ -74,7 +75,7 @@ func copyLayer(ctx context.Context, w io.Writer, img sdk.Image) error {
 	}
 	defer layer.Close()
 	hash := sha256.New()
-	if _, err := io.Copy(io.MultiWriter(w, hash), cancelReader{ctx, layer}); err != nil {
+	if _, err := io.Copy(io.MultiWriter(w, hash), cancel.Reader(ctx, layer)); err != nil {
 		return err
 	}
 	return compareDigest(img.Layer, fmt.Sprintf("sha256:%x", hash.Sum(nil)), img.Digest)
@@ -116,7 +117,7 @@ func decompress(ctx context.Context, path string, format compression.Format, rea
 		return err
 	}
 	defer file.Close()
-	plain := bufio.NewReaderSize(cancelReader{ctx, file}, 256<<10)
+	plain := bufio.NewReaderSize(cancel.Reader(ctx, file), 256<<10)
 	var decoder archiver.Decompressor
 	switch format {
 	case compression.None:
@@ -136,17 +137,4 @@ func decompress(ctx context.Context, path string, format compression.Format, rea
 	}
 	defer r.Close()
 	return read(r)
-}
-
-// cancelReader ends with the context's error once that is done.
-type cancelReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c cancelReader) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.r.Read(p)
 }
