@@ -19,7 +19,6 @@ var imageFormats = []string{"tar", "squashfs", "erofs", "ext4", "disk", "qcow2"}
 // folder.
 func formats(t *testing.T) string {
 	t.Helper()
-	testenv.Tool(t, "tar2sqfs", "squashfs-tools-ng")
 	compilerFor(t, "x86_64")
 	buildFormats.Do(func() {
 		dir := filepath.Join(shared, "formats")

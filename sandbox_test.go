@@ -173,36 +173,3 @@ func left(t *testing.T, dir string) []string {
 	}
 	return all
 }
-
-// TestOnlySqfstar has the one tool for squashfs that needs a user namespace, which
-// the sandbox allows nobody but root to make: the message names the other tool.
-func TestOnlySqfstar(t *testing.T) {
-	t.Parallel()
-	dir := filepath.Join(shared, "only sqfstar")
-	tools := filepath.Join(dir, "bin")
-	if err := os.MkdirAll(tools, 0o777); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"sqfstar", "unsquashfs"} {
-		if err := os.Symlink(testenv.Tool(t, name, "squashfs-tools"), filepath.Join(tools, name)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	config := inFolder(t, dir, "only.hcl", "toolchain \"x86_64\" {}\nbusybox { enabled = false }\nexport \"rootfs\" { format = \"squashfs\" }\n")
-	if os.Geteuid() == 0 {
-		if err := os.Chown(dir, testenv.Nobody, testenv.Nobody); err != nil {
-			t.Fatal(err)
-		}
-	}
-	r := command{
-		args: []string{"-c", config, "-v", "--plain", "--out", filepath.Join(dir, "out")}, dir: dir,
-		env:    []string{"HOME=" + dir, "MKMINI_STORE=" + filepath.Join(dir, "store"), "PATH=" + tools},
-		change: testenv.AsNobody,
-	}.run(t)
-	if strings.Contains(r.stderr, "files by nothing") {
-		testenv.Skip(t, "the kernel has no Landlock, and there is no bwrap that works (Debian package bubblewrap)")
-	}
-	if r.code != 2 || !strings.Contains(strings.Join(strings.Fields(r.stderr), " "), "apt install squashfs-tools-ng") {
-		t.Errorf("exit code %d\n%s", r.code, tail(r.stderr))
-	}
-}

@@ -172,7 +172,7 @@ var readers = []reader{
 		return unpacked(t, "unzip", false, path, "unzip", "-qXK", "{path}", "-d", "{dir}")
 	}, lacks: lacksLinkTimes},
 	{format: "squashfs", name: "sqfs2tar", read: func(t *testing.T, path string) records {
-		return converted(t, tar2sqfsPackage, "sqfs2tar", path)
+		return converted(t, "squashfs-tools-ng", "sqfs2tar", path)
 	}},
 	{format: "squashfs", name: "unsquashfs", read: func(t *testing.T, path string) records {
 		return unpacked(t, "squashfs-tools", false, path, "unsquashfs", "-quiet", "-no-progress", "-f", "-d", "{dir}", "{path}")

@@ -44,7 +44,6 @@ func (exporter) Describe(context.Context) (sdk.ExporterInfo, error) {
 				Doc: "Compression of a squashfs image; without it, gzip.",
 			},
 		},
-		Tools: []sdk.Tool{squashfsTool()},
 	}, nil
 }
 
