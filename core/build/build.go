@@ -105,6 +105,8 @@ func (b *Builder) Build(ctx context.Context, job Job) ([]event.Artifact, error) 
 	if err := writable(job.Out); err != nil {
 		return nil, err
 	}
+	// A folder that was read for the plan isn't read again for the layer.
+	defer b.folders.Hold(b.Store.Sub("tmp"))()
 	r, err := b.start(ctx, job)
 	if err != nil {
 		return nil, err

@@ -192,7 +192,7 @@ func (r *run) rootfs(ctx context.Context, s plan.Step, dir string, c *course) (a
 	records, err := rootfs.Assemble(ctx, rootfs.Input{
 		Tree:   tree,
 		Preset: t.Preset, Hostname: r.job.Config.Name,
-		Entries: t.Rootfs, Unchecked: t.Unchecked, Temp: temp,
+		Entries: t.Rootfs, Unchecked: t.Unchecked, Temp: temp, Folders: &r.folders,
 		Machine: r.job.Toolchains[t.Toolchain.Plugin].ELF,
 	})
 	if err != nil {
@@ -206,10 +206,12 @@ func (r *run) rootfs(ctx context.Context, s plan.Step, dir string, c *course) (a
 	if l.Untried, err = r.untried(s, t); err != nil {
 		return nil, err
 	}
-	if l.Layers, err = r.split(ctx, dir, records, names); err != nil {
-		return nil, err
+	if len(names) > 1 {
+		if l.Layers, err = r.split(ctx, dir, records, names); err != nil {
+			return nil, err
+		}
+		c.warn(copies(records, names), placeEntry(t))
 	}
-	c.warn(copies(records, names), placeEntry(t))
 	if err := os.RemoveAll(temp); err != nil {
 		return nil, fmt.Errorf("remove contents: %w", err)
 	}

@@ -32,6 +32,9 @@ type Input struct {
 	// Temp is the absolute path of a folder for the content of compressed
 	// archives. What is in it must stay until the records were written.
 	Temp string
+	// Folders may have snapshots of overlays' folders, which are then not read
+	// again. It may be nil. What it has must stay as what is in Temp.
+	Folders *Folders
 }
 
 // Assemble puts a file system together and returns it in order; it may be
@@ -50,7 +53,8 @@ type Input struct {
 // started; see verify.
 //
 // Errors that the user can mend are of type *fault.Error. No file's content
-// is read yet, and the files must stay as they are until it was.
+// is read yet, and the files must stay as they are until it was, but for those
+// that a snapshot has.
 func Assemble(ctx context.Context, in Input) (iter.Seq[Record], error) {
 	t := newTree()
 	layout := presets[cmp.Or(in.Preset, DefaultPreset)]
@@ -59,13 +63,13 @@ func Assemble(ctx context.Context, in Input) (iter.Seq[Record], error) {
 	}
 	addLayout(t, layout(in.Hostname))
 	if in.Tree != "" {
-		if err := addFolder(ctx, t, folder{dir: in.Tree, from: &origin{what: "busybox"}, keepLinks: true}); err != nil {
+		if err := addFolder(ctx, t, &folder{dir: in.Tree, from: &origin{what: "busybox"}, keepLinks: true}); err != nil {
 			return nil, fmt.Errorf("read busybox's install tree: %w", err)
 		}
 	}
 	claims := make(map[string]*fault.Range)
-	kept := &spool{dir: in.Temp}
-	defer kept.close() // after an error; else it is closed already
+	kept := &kept{spool: &spool{dir: in.Temp}, folders: in.Folders}
+	defer kept.spool.close() // after an error; else it is closed already
 	numbers := layerNumbers(in.Entries)
 	for _, late := range []bool{false, true} {
 		for i := range in.Entries {
@@ -82,7 +86,7 @@ func Assemble(ctx context.Context, in Input) (iter.Seq[Record], error) {
 			}
 		}
 	}
-	if err := kept.close(); err != nil {
+	if err := kept.spool.close(); err != nil {
 		return nil, fmt.Errorf("keep the content of archives: %w", err)
 	}
 	if err := addAccounts(ctx, t, in.Entries, numbers); err != nil {
@@ -92,6 +96,12 @@ func Assemble(ctx context.Context, in Input) (iter.Seq[Record], error) {
 		return nil, err
 	}
 	return t.records(), nil
+}
+
+// kept is where contents are that aren't in files of their own.
+type kept struct {
+	spool   *spool
+	folders *Folders
 }
 
 // isLate says that entries of a kind build on what all others make.
@@ -145,7 +155,7 @@ func describe(entry *config.Entry) string {
 
 // addEntry puts one entry of the configuration into the tree. Claims hold the
 // blocks that name a path, by the path at which they landed.
-func addEntry(ctx context.Context, t *tree, entry *config.Entry, claims map[string]*fault.Range, kept *spool) error {
+func addEntry(ctx context.Context, t *tree, entry *config.Entry, claims map[string]*fault.Range, kept *kept) error {
 	path := strings.TrimLeft(entry.Path, "/")
 	from := &origin{what: describe(entry), block: &entry.Range, overlay: entry.Kind == config.Overlay, stated: entry.Kind == config.Directory}
 	if err := checkOwner(entry); err != nil {

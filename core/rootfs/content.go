@@ -21,6 +21,9 @@ type Content struct {
 	Data string
 	// Path is the absolute path of the file on disk.
 	Path string
+	// File is that file if it is kept open, and perhaps has no path any more:
+	// then Path is for people.
+	File *os.File
 	// Offset is where in that file the content begins, if it is a part of it.
 	Offset int64
 	// Size is the length in bytes.
@@ -50,6 +53,9 @@ func (inMemory) Close() error { return nil }
 func (c Content) open() (opened, error) {
 	if c.Path == "" {
 		return inMemory{strings.NewReader(c.Data)}, nil
+	}
+	if c.File != nil {
+		return part{io.NewSectionReader(c.File, c.Offset, c.Size), io.NopCloser(nil)}, nil
 	}
 	file, err := os.OpenFile(c.Path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -137,7 +143,7 @@ func (c Content) write(ctx context.Context, w io.Writer, l *loaded, begin func()
 		if err := begin(); err != nil {
 			return err
 		}
-		_, err := w.Write(l.buffer[:l.size])
+		_, err := w.Write(l.data)
 		return err
 	}
 	r, err := c.open()
@@ -173,8 +179,13 @@ func copyContent(ctx context.Context, w io.Writer, r io.Reader, c Content) error
 type changedError struct {
 	path    string
 	was, is int64
+	// became says that something else has its name now.
+	became bool
 }
 
 func (e *changedError) Error() string {
+	if e.became {
+		return fmt.Sprintf("%s changed while it was read: %v", e.path, errBecame)
+	}
 	return fmt.Sprintf("%s changed while it was read: it had %d bytes and now has %d", e.path, e.was, e.is)
 }

@@ -3,16 +3,12 @@ package rootfs
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"hash"
-	"io/fs"
-	"iter"
+	"io"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
-	"syscall"
 
 	"github.com/mkmini/mkmini/core/config"
 	"github.com/mkmini/mkmini/core/linkage"
@@ -113,82 +109,8 @@ func (f *Folders) hashOverlay(ctx context.Context, h hash.Hash, entry *config.En
 	return hashContent(ctx, h, "archive", 0, Content{Path: entry.Source, Size: info.Size()}, nil)
 }
 
-// hashFolder hashes a folder's names, types, modes, contents and, if they are
-// kept, owners. What it reads it notes in state before.
-func hashFolder(ctx context.Context, h hash.Hash, state *folderState, key folderKey) error {
-	for e, content := range ahead(ctx, listed(ctx, key.dir, state), listing.content) {
-		if e.err != nil {
-			return e.err
-		}
-		if stat, ok := e.info.Sys().(*syscall.Stat_t); ok && key.owners {
-			fmt.Fprintf(h, "owner %d:%d\n", stat.Uid, stat.Gid)
-		}
-		hashXattrs(h, e.xattrs)
-		mode := normalMode(e.info.Mode())
-		switch e.info.Mode().Type() {
-		case fs.ModeDir:
-			fmt.Fprintf(h, "folder %q %o\n", e.rel, mode)
-		case fs.ModeSymlink:
-			fmt.Fprintf(h, "symlink %q %q\n", e.rel, e.target)
-		default:
-			if err := hashContent(ctx, h, e.rel, mode, e.content(), content); err != nil {
-				return err
-			}
-		}
-	}
-	return ctx.Err()
-}
-
-// listing is one entry of a folder that is hashed, or the error that ended the
-// list.
-type listing struct {
-	dir, rel, target string
-	info             fs.FileInfo
-	xattrs           map[string]string
-	err              error
-}
-
-// content returns what a file holds.
-func (l listing) content() Content {
-	if l.err != nil || !l.info.Mode().IsRegular() {
-		return Content{}
-	}
-	return Content{Path: filepath.Join(l.dir, l.rel), Size: l.info.Size()}
-}
-
-// errEnough ends a walk.
-var errEnough = errors.New("enough")
-
-// listed yields all that is in a folder, and notes it in state.
-func listed(ctx context.Context, dir string, state *folderState) iter.Seq[listing] {
-	return func(yield func(listing) bool) {
-		err := walk(ctx, dir, func(rel string, info fs.FileInfo) error {
-			l := listing{dir: dir, rel: rel, info: info}
-			if err := state.add(rel, info); err != nil {
-				return err
-			}
-			var err error
-			if l.xattrs, err = readXattrs(filepath.Join(dir, rel)); err != nil {
-				return err
-			}
-			if info.Mode()&fs.ModeSymlink != 0 {
-				if l.target, err = os.Readlink(filepath.Join(dir, rel)); err != nil {
-					return err
-				}
-			}
-			if !yield(l) {
-				return errEnough
-			}
-			return nil
-		})
-		if err != nil && !errors.Is(err, errEnough) {
-			yield(listing{err: err})
-		}
-	}
-}
-
 // hashXattrs hashes extended attributes; nothing if there are none.
-func hashXattrs(h hash.Hash, xattrs map[string]string) {
+func hashXattrs(h io.Writer, xattrs map[string]string) {
 	for _, name := range slices.Sorted(maps.Keys(xattrs)) {
 		fmt.Fprintf(h, "xattr %q %q\n", name, xattrs[name])
 	}

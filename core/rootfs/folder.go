@@ -8,7 +8,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"syscall"
 
 	"github.com/mkmini/mkmini/core/config"
 	"github.com/mkmini/mkmini/core/xattr"
@@ -26,6 +25,8 @@ type folder struct {
 	// overlay says what becomes of modes and owners, and has extended
 	// attributes taken along; nil for root's files.
 	overlay *overlay
+	// snapshot is what was read of the folder; nil if it is to be read.
+	snapshot *snapshot
 }
 
 // inode identifies a file on disk.
@@ -35,61 +36,77 @@ type inode struct{ dev, ino uint64 }
 // anybody may execute them, else 0644, folders 0755, so that the umask of
 // whoever made them has no say; setuid and setgid of files and sticky of
 // folders are kept. A folder that is there already keeps mode and owner.
-func addFolder(ctx context.Context, t *tree, f folder) error {
+func addFolder(ctx context.Context, t *tree, f *folder) error {
 	links := make(map[inode]*node)
 	from := *f.from
 	if !f.keepLinks {
 		from.dir, from.at = f.dir, f.at
 	}
-	return walk(ctx, f.dir, func(rel string, info fs.FileInfo) error {
-		n := &node{from: &from, mode: uint16(normalMode(info.Mode()))}
-		to := path.Join(f.at, rel)
-		stat, _ := info.Sys().(*syscall.Stat_t)
-		switch info.Mode().Type() {
-		case fs.ModeDir:
-			n.kind = Directory
-		case fs.ModeSymlink:
-			target, err := os.Readlink(filepath.Join(f.dir, rel))
-			if err != nil {
-				return err
-			}
-			n.symlink(target)
-		default:
-			n.kind, n.size = File, info.Size()
-			if stat != nil && f.keepLinks && stat.Nlink > 1 {
-				key := inode{uint64(stat.Dev), stat.Ino}
-				if first := links[key]; first != nil {
-					n = first
-				}
-				links[key] = n
-			}
+	list := scan(ctx, f.dir, attributes)
+	if f.snapshot != nil {
+		list = f.snapshot.list(ctx)
+		from.file, from.open = f.dir, f.snapshot.contents
+	}
+	for e, err := range list {
+		if err != nil {
+			return err
 		}
-		if f.overlay != nil {
-			if stat != nil {
-				n.uid, n.gid = stat.Uid, stat.Gid
+		if err := f.add(t, e, &from, links); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// add puts one thing of the folder into the tree.
+func (f *folder) add(t *tree, e *found, from *origin, links map[inode]*node) error {
+	n := &node{from: from, mode: uint16(normalMode(e.mode))}
+	to := path.Join(f.at, e.rel)
+	switch e.mode.Type() {
+	case fs.ModeDir:
+		n.kind = Directory
+	case fs.ModeSymlink:
+		n.symlink(e.target)
+	default:
+		n.kind, n.size, n.offset = File, e.state.size, e.offset
+		if f.keepLinks && e.names > 1 {
+			key := inode{e.state.dev, e.state.ino}
+			if first := links[key]; first != nil {
+				n = first
 			}
-			xattrs, err := readXattrs(filepath.Join(f.dir, rel))
-			if err != nil {
-				return err
-			}
-			n.setXattrs(xattrs)
-			f.overlay.dress(n, to)
+			links[key] = n
 		}
-		if n.kind == Directory {
-			return putFolder(t, to, n)
-		}
-		at, err := t.put(to, n)
-		if n.kind == File && (f.keepLinks || at != to) {
-			n.file(Content{Path: filepath.Join(f.dir, rel), Size: n.size})
-		}
-		return err
-	})
+	}
+	if f.overlay != nil {
+		n.uid, n.gid = e.uid, e.gid
+		n.setXattrs(e.xattrs)
+		f.overlay.dress(n, to)
+	}
+	if n.kind == Directory {
+		return putFolder(t, to, n)
+	}
+	at, err := t.put(to, n)
+	if n.kind == File && n.offset == 0 && (f.keepLinks || at != to) {
+		n.file(Content{Path: filepath.Join(f.dir, e.rel), Size: n.size})
+	}
+	return err
 }
 
 // readXattrs returns the extended attributes of a file on disk that go along
 // with it.
 func readXattrs(name string) (map[string]string, error) {
 	found, err := xattr.Read(name, xattr.Portable)
+	return checkXattrs(name, found, err)
+}
+
+// openXattrs is readXattrs of a file that is open.
+func openXattrs(fd int, name string) (map[string]string, error) {
+	found, err := xattr.ReadOpen(fd, name, xattr.Portable)
+	return checkXattrs(name, found, err)
+}
+
+// checkXattrs refuses attributes that can't be kept.
+func checkXattrs(name string, found map[string]string, err error) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -139,43 +156,6 @@ func normalMode(mode fs.FileMode) uint32 {
 		normal |= 0o2000
 	}
 	return normal
-}
-
-// walk calls visit for everything in a folder in lexical order, with its path
-// relative to the folder. What can't go into a file system is an error.
-func walk(ctx context.Context, dir string, visit func(rel string, info fs.FileInfo) error) error {
-	info, err := os.Stat(dir)
-	if err != nil {
-		return plain(err)
-	}
-	if !info.IsDir() {
-		return fmt.Errorf("%s is no folder", dir)
-	}
-	// A symlink to the folder is followed, those in it are not.
-	real, err := filepath.EvalSymlinks(dir)
-	if err != nil {
-		return plain(err)
-	}
-	return filepath.WalkDir(real, func(name string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return plain(err)
-		}
-		if name == real {
-			return ctx.Err()
-		}
-		info, err := d.Info()
-		if err != nil {
-			return plain(err)
-		}
-		if kind := info.Mode().Type(); kind&^(fs.ModeDir|fs.ModeSymlink) != 0 {
-			return fmt.Errorf("%s is a %s; only files, folders and symlinks can be taken", name, kindName(kind))
-		}
-		rel, err := filepath.Rel(real, name)
-		if err != nil {
-			return err
-		}
-		return errors.Join(ctx.Err(), visit(rel, info))
-	})
 }
 
 // plain leaves the name of the system call out of an error: "no such file".

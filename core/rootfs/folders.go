@@ -9,6 +9,7 @@ import (
 	"hash"
 	"io/fs"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -21,6 +22,8 @@ import (
 type Folders struct {
 	mu    sync.Mutex
 	known map[folderKey]folderDigest
+	// kept are the snapshots of a run; nil if none are made.
+	kept *snapshots
 }
 
 // folderKey is a folder, and what of it counts.
@@ -32,26 +35,37 @@ type folderKey struct {
 // folderDigest is the digest of a folder, and the state that it had.
 type folderDigest struct{ digest, state string }
 
-// digest returns the digest of a folder.
+// digest returns the digest of a folder. As long as there is a snapshot of it,
+// the folder is what the snapshot says.
 func (f *Folders) digest(ctx context.Context, key folderKey) (string, error) {
+	if kept := f.snapshot(key); kept != nil {
+		if holds, err := kept.holds(ctx); err != nil || holds {
+			return kept.digest, err
+		}
+	}
 	f.mu.Lock()
 	last, known := f.known[key]
 	f.mu.Unlock()
 	if known {
 		now := newFolderState()
-		if err := walk(ctx, key.dir, now.add); err != nil {
-			return "", err
+		for e, err := range scan(ctx, key.dir, states) {
+			if err != nil {
+				return "", err
+			}
+			now.add(e.rel, e.state)
 		}
 		if now.sum() == last.state {
 			return last.digest, nil
 		}
 	}
-	content, state := sha256.New(), newFolderState()
-	if err := hashFolder(ctx, content, state, key); err != nil {
+	content, state, keep := sha256.New(), newFolderState(), f.recorder(key)
+	if err := hashFolder(ctx, content, state, key, keep); err != nil {
+		keep.drop()
 		return "", err
 	}
 	digest := fmt.Sprintf("sha256:%x", content.Sum(nil))
 	f.keep(key, folderDigest{digest, state.sum()}, state.settled())
+	f.took(key, digest, keep.end(digest, state))
 	return digest, nil
 }
 
@@ -111,33 +125,55 @@ func (f *Folders) Remember(list []Known) {
 	}
 }
 
+// fileState is what the file system says of a file: its device and inode, its
+// size in bytes, and the time of its last change in nanoseconds.
+type fileState struct {
+	dev, ino      uint64
+	size, changed int64
+}
+
+// stateOf returns the state that is in the information on a file.
+func stateOf(info fs.FileInfo) (fileState, error) {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return fileState{}, errors.New("the file system says too little of " + info.Name())
+	}
+	return fileState{dev: uint64(stat.Dev), ino: stat.Ino, size: stat.Size, changed: syscall.TimespecToNsec(stat.Ctim)}, nil
+}
+
 // folderState is what the file system says of all that is in a folder. The
 // kernel sets the time of a file's last change, and nobody else can.
 type folderState struct {
 	hash  hash.Hash
 	start time.Time
 	// latest is the latest change.
-	latest time.Time
+	latest int64
+	line   []byte
 }
 
 func newFolderState() *folderState { return &folderState{hash: sha256.New(), start: time.Now()} }
 
 // add takes one entry of the folder.
-func (s *folderState) add(rel string, info fs.FileInfo) error {
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return errors.New("the file system says too little of " + rel)
-	}
-	changed := time.Unix(stat.Ctim.Unix())
-	if changed.After(s.latest) {
-		s.latest = changed
-	}
-	_, err := fmt.Fprintf(s.hash, "%q %d %d %d %d\n", rel, stat.Dev, stat.Ino, stat.Size, changed.UnixNano())
-	return err
+func (s *folderState) add(rel string, of fileState) { s.addQuoted(appendQuoted(nil, rel), of) }
+
+// addQuoted is add with a name that is quoted already.
+func (s *folderState) addQuoted(rel []byte, of fileState) {
+	s.latest = max(s.latest, of.changed)
+	line := append(append(s.line[:0], rel...), ' ')
+	line = append(strconv.AppendUint(line, of.dev, 10), ' ')
+	line = append(strconv.AppendUint(line, of.ino, 10), ' ')
+	line = append(strconv.AppendInt(line, of.size, 10), ' ')
+	s.line = append(strconv.AppendInt(line, of.changed, 10), '\n')
+	s.hash.Write(s.line) // never fails
 }
 
-// settled says that whatever changes from now on gets another time: file
-// systems count in steps of up to two seconds.
-func (s *folderState) settled() bool { return s.start.Sub(s.latest) > 2*time.Second }
+// settled says that whatever changes from now on gets another time.
+func (s *folderState) settled() bool { return settled(s.start, s.latest) }
+
+// settled says that whatever changed after a start has another time than the
+// latest change: file systems count in steps of up to two seconds.
+func settled(start time.Time, latest int64) bool {
+	return start.Sub(time.Unix(0, latest)) > 2*time.Second
+}
 
 func (s *folderState) sum() string { return fmt.Sprintf("sha256:%x", s.hash.Sum(nil)) }

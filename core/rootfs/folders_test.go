@@ -39,8 +39,11 @@ func TestFoldersSeeChanges(t *testing.T) {
 	// As if the change had been long ago.
 	key := folderKey{dir: dir}
 	state := newFolderState()
-	if err := walk(t.Context(), dir, state.add); err != nil {
-		t.Fatal(err)
+	for e, err := range scan(t.Context(), dir, states) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		state.add(e.rel, e.state)
 	}
 	known.known[key] = folderDigest{digest: "kept", state: state.sum()}
 	kept := digest()
@@ -64,8 +67,11 @@ func TestFoldersKnown(t *testing.T) {
 	dir := write(t, t.TempDir(), map[string]string{"a": "one"})
 	entries := []config.Entry{{Kind: config.Overlay, Path: "/", Source: dir}}
 	state := newFolderState()
-	if err := walk(t.Context(), dir, state.add); err != nil {
-		t.Fatal(err)
+	for e, err := range scan(t.Context(), dir, states) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		state.add(e.rel, e.state)
 	}
 	before := Folders{known: map[folderKey]folderDigest{{dir: dir}: {digest: "kept", state: state.sum()}}}
 	digest := func(f *Folders) string {
@@ -138,7 +144,7 @@ func TestAheadStops(t *testing.T) {
 			break
 		}
 	}
-	if made > 10+2*aheadLength+2 {
+	if made > 10+(aheadParts+3)*aheadLength {
 		t.Errorf("%d were made for 10", made)
 	}
 	for range ahead(ctx, endless, content) {

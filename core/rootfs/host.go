@@ -179,9 +179,11 @@ func (f *Folders) hashHost(ctx context.Context, h hash.Hash, entry *config.Entry
 	state := newFolderState()
 	fmt.Fprintf(state.hash, "%s:%s\n", optional(entry.UID), optional(entry.GID))
 	for _, item := range items {
-		if err := state.add(item.Path, item.Info); err != nil {
+		of, err := stateOf(item.Info)
+		if err != nil {
 			return err
 		}
+		state.add(item.Path, of)
 	}
 	key := folderKey{dir: "host " + entry.Range.String()}
 	f.mu.Lock()

@@ -19,8 +19,8 @@ type node struct {
 	mode     uint16
 	uid, gid uint32
 	// size is the length of a file without a content of its own, and offset
-	// where that is in the file that has those of an archive; 0 for one on
-	// disk by itself. See contentAt.
+	// where that is in the file that has those of an archive or a folder; 0 for
+	// one on disk by itself. See contentAt.
 	size, offset int64
 	from         *origin
 	more         *extra
@@ -117,7 +117,7 @@ func (n *node) contentAt(at string) Content {
 	case n.kind != File, n.offset == 0 && n.from.dir == "":
 		return Content{}
 	case n.offset > 0:
-		return Content{Path: n.from.file, Offset: n.offset, Size: n.size}
+		return Content{Path: n.from.file, File: n.from.open, Offset: n.offset, Size: n.size}
 	}
 	return Content{Path: filepath.Join(n.from.dir, strings.TrimPrefix(at, n.from.at)), Size: n.size}
 }

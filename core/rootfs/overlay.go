@@ -24,7 +24,7 @@ type overlay struct {
 }
 
 // addOverlay puts the content of an overlay's folder or archive into the tree.
-func addOverlay(ctx context.Context, t *tree, entry *config.Entry, at string, from *origin, spool *spool) error {
+func addOverlay(ctx context.Context, t *tree, entry *config.Entry, at string, from *origin, kept *kept) error {
 	o := &overlay{entry: entry, at: at, from: from, fits: make([]bool, len(entry.Rules))}
 	top := &node{kind: Directory, mode: 0o755, from: from}
 	o.dress(top, at)
@@ -33,19 +33,29 @@ func addOverlay(ctx context.Context, t *tree, entry *config.Entry, at string, fr
 			return err
 		}
 	}
-	info, err := os.Stat(entry.Source)
-	if err != nil {
-		return plain(err)
-	}
-	if info.IsDir() {
-		err = addFolder(ctx, t, folder{dir: entry.Source, at: at, from: from, overlay: o})
-	} else {
-		err = o.addArchive(ctx, t, spool)
-	}
-	if err != nil {
+	if err := o.add(ctx, t, kept); err != nil {
 		return err
 	}
 	return o.finish()
+}
+
+// add puts what the overlay holds into the tree.
+func (o *overlay) add(ctx context.Context, t *tree, kept *kept) error {
+	dir := &folder{
+		dir: o.entry.Source, at: o.at, from: o.from, overlay: o,
+		snapshot: kept.folders.snapshot(folderKey{o.entry.Source, o.entry.KeepOwner}),
+	}
+	if dir.snapshot != nil {
+		return addFolder(ctx, t, dir)
+	}
+	info, err := os.Stat(o.entry.Source)
+	switch {
+	case err != nil:
+		return plain(err)
+	case info.IsDir():
+		return addFolder(ctx, t, dir)
+	}
+	return o.addArchive(ctx, t, kept.spool)
 }
 
 // dress gives a node of the overlay, which has the mode and the owner that its

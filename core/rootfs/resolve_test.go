@@ -44,7 +44,7 @@ func TestResolveAsTheKernel(t *testing.T) {
 		"usr/lib/x": "1", "lib": "->usr/lib", "usr/up": "->..", "deep/a/b": "->../../lib", "self": "->.",
 	})
 	tr := newTree()
-	if err := addFolder(t.Context(), tr, folder{dir: dir, from: &origin{}}); err != nil {
+	if err := addFolder(t.Context(), tr, &folder{dir: dir, from: &origin{}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range []string{"lib/x", "usr/up/lib/x", "deep/a/b/x", "self/self/lib/x", "usr/up/usr/up/usr/lib/x"} {

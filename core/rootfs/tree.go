@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 
@@ -34,8 +35,10 @@ type origin struct {
 	// where it went; "" for the root. See contentAt.
 	dir, at string
 	// file is the absolute path of the file that has the contents of an
-	// archive's files: the archive itself, or where they wait.
+	// archive's files: the archive itself, or where they wait. Open is that of
+	// a snapshot, which has no path: then file is for people.
 	file string
+	open *os.File
 }
 
 // tree is a file system in the making. Paths have no leading slash, and the

@@ -70,20 +70,47 @@ func Own(name string) bool {
 // it is its own. It is nil if there are none, or the file system has none.
 func Read(path string, take func(name string) bool) (map[string]string, error) {
 	// Most have none: the first call asks for the length only.
-	if n, err := unix.Llistxattr(path, nil); n == 0 && err == nil || errors.Is(err, unix.ENOTSUP) {
+	n, err := unix.Llistxattr(path, nil)
+	if n == 0 && err == nil || errors.Is(err, unix.ENOTSUP) {
 		return nil, nil
 	}
-	buffer := make([]byte, maxValue) // the kernel's most for all names too
-	n, err := unix.Llistxattr(path, buffer)
+	return read(path, n, take,
+		func(buffer []byte) (int, error) { return unix.Llistxattr(path, buffer) },
+		func(name string, buffer []byte) (int, error) { return unix.Lgetxattr(path, name, buffer) })
+}
+
+// ReadOpen is Read of a file that is open, with a path for people.
+func ReadOpen(fd int, path string, take func(name string) bool) (map[string]string, error) {
+	n, err := unix.Flistxattr(fd, nil)
+	if n == 0 && err == nil || errors.Is(err, unix.ENOTSUP) {
+		return nil, nil
+	}
+	return read(path, n, take,
+		func(buffer []byte) (int, error) { return unix.Flistxattr(fd, buffer) },
+		func(name string, buffer []byte) (int, error) { return unix.Fgetxattr(fd, name, buffer) })
+}
+
+// moreNames is how many bytes of names may have come since they were counted.
+const moreNames = 1 << 10
+
+// read reads attributes, whose names had a length, by the system calls to list
+// and to get them.
+func read(path string, length int, take func(name string) bool, list func([]byte) (int, error), get func(string, []byte) (int, error)) (map[string]string, error) {
+	names := make([]byte, length+moreNames)
+	n, err := list(names)
 	if err != nil {
 		return nil, fmt.Errorf("%s: read extended attributes: %w", path, err)
 	}
 	var found map[string]string
-	for name := range strings.SplitSeq(strings.TrimSuffix(string(buffer[:n]), "\x00"), "\x00") {
+	var buffer []byte
+	for name := range strings.SplitSeq(strings.TrimSuffix(string(names[:n]), "\x00"), "\x00") {
 		if !take(name) {
 			continue
 		}
-		n, err := unix.Lgetxattr(path, name, buffer)
+		if buffer == nil {
+			buffer = make([]byte, maxValue)
+		}
+		n, err := get(name, buffer)
 		if err != nil {
 			return nil, fmt.Errorf("%s: read the extended attribute %s: %w", path, name, err)
 		}

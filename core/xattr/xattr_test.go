@@ -53,6 +53,15 @@ func TestReadAndSet(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
+	file, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	got, err = xattr.ReadOpen(int(file.Fd()), name, xattr.Portable)
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("open: %v (-want +got):\n%s", err, diff)
+	}
 	if _, err := xattr.Read(name+"x", xattr.Own); err == nil {
 		t.Error("no error for a missing file")
 	}
