@@ -16,6 +16,7 @@ const (
 // Flags of the super block.
 const (
 	flagNoFragments = 1 << 4
+	flagEnds        = 1 << 5 // of all files are in fragments
 	flagShared      = 1 << 6
 	flagNoXattrs    = 1 << 9
 )
@@ -62,7 +63,7 @@ func (w *writer) finish() (Image, error) {
 	}
 	s := super{
 		Magic: magic, Inodes: w.inodes, Time: uint32(w.plan.epoch.Unix()), BlockSize: BlockSize, BlockLog: blockLog,
-		Fragments: uint32(len(w.fragments) / fragmentSize), Compression: w.method.id, Flags: flagShared,
+		Fragments: uint32(len(w.fragments) / fragmentSize), Compression: w.method.id, Flags: flagEnds | flagShared,
 		Owners: uint16(len(w.plan.list)), Major: 4, Root: w.root.packed(), ExportTable: nowhere,
 	}
 	if err := w.tables(&s); err != nil {
