@@ -11,14 +11,9 @@ package erofs
 import (
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/mkmini/mkmini/plugins/layer"
 )
-
-// Source calls visit for every entry of a root file system, folders before
-// what is in them, as [layer.Walk] does. It does so as often as it is called.
-type Source func(visit func(e layer.Entry, content io.Reader) error) error
 
 // The units of the format.
 const (

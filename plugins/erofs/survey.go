@@ -12,7 +12,7 @@ import (
 // Plan is what must be known of a root file system before its first byte is
 // written: the folders with all names in them, and where everything will be.
 type Plan struct {
-	source Source
+	source layer.Source
 	epoch  time.Time
 	// folders by path, and in order.
 	folders map[string]*folder
@@ -38,7 +38,7 @@ const rootAt = superAt + superSize
 
 // Survey reads the source once. The epoch is the time of the root, for which
 // the source has no entry, and of the image.
-func Survey(source Source, epoch time.Time) (*Plan, error) {
+func Survey(source layer.Source, epoch time.Time) (*Plan, error) {
 	p := &Plan{source: source, epoch: epoch, folders: make(map[string]*folder), links: make(map[string]link)}
 	p.addFolder(layer.Entry{Name: ".", Type: layer.Directory, Mode: 0o755, ModTime: epoch}, nil)
 	if err := source(func(e layer.Entry, _ io.Reader) error {

@@ -8,16 +8,6 @@
 // ^metadata_csum,^64bit,sparse_super2 -E packed_meta_blocks=1` makes.
 package ext4
 
-import (
-	"io"
-
-	"github.com/mkmini/mkmini/plugins/layer"
-)
-
-// Source calls visit for every entry of a root file system, folders before
-// what is in them, as [layer.Walk] does. It does so as often as it is called.
-type Source func(visit func(e layer.Entry, content io.Reader) error) error
-
 // The units of the format.
 const (
 	// BlockSize is the length of a block in bytes. Images are whole blocks.

@@ -23,7 +23,7 @@ import (
 var uuid = [16]byte{1, 2, 3, 4, 5, 6, 0x47, 8, 0x89}
 
 // fromHeaders is a source of what headers say.
-func fromHeaders(t *testing.T, headers []tar.Header) Source {
+func fromHeaders(t *testing.T, headers []tar.Header) layer.Source {
 	archive := layertest.Archive(t, headers)
 	return func(visit func(e layer.Entry, content io.Reader) error) error {
 		return layer.Read(bytes.NewReader(archive), visit)
@@ -31,7 +31,7 @@ func fromHeaders(t *testing.T, headers []tar.Header) Source {
 }
 
 // fromEntries is a source of entries whose content is a pattern.
-func fromEntries(entries []layer.Entry) Source {
+func fromEntries(entries []layer.Entry) layer.Source {
 	return func(visit func(e layer.Entry, content io.Reader) error) error {
 		for _, e := range entries {
 			if e.ModTime.IsZero() {
@@ -66,7 +66,7 @@ func (pattern) Read(p []byte) (int, error) {
 }
 
 // build writes an image, and has e2fsck check it.
-func build(t *testing.T, source Source, size int64) string {
+func build(t *testing.T, source layer.Source, size int64) string {
 	t.Helper()
 	plan, err := Survey(source, layertest.Epoch)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 // written: how many inodes and blocks it needs, and the content of its
 // folders.
 type Plan struct {
-	source  Source
+	source  layer.Source
 	epoch   time.Time
 	folders map[string]*folder
 	// links holds the files with more names than one, by their first.
@@ -33,7 +33,7 @@ type link struct{ inode, names uint32 }
 
 // Survey reads the source once. The epoch is the time of what the source has
 // no entry for: the root and lost+found.
-func Survey(source Source, epoch time.Time) (*Plan, error) {
+func Survey(source layer.Source, epoch time.Time) (*Plan, error) {
 	p := &Plan{source: source, epoch: epoch, folders: make(map[string]*folder), links: make(map[string]link)}
 	p.lost = layer.Entry{Name: lostFound, Type: layer.Directory, Mode: 0o700, ModTime: epoch}
 	p.folders["."] = newFolder(rootInode, rootInode)

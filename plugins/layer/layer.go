@@ -83,6 +83,10 @@ func Unfit(e Entry, err error) error {
 	return &UnfitError{Name: e.Name, Err: err}
 }
 
+// Source calls visit for every entry of a root file system, folders before
+// what is in them, as Walk does. It does so as often as it is called.
+type Source func(visit func(e Entry, content io.Reader) error) error
+
 // Walk calls visit for every entry of the layer in its order, with a reader of
 // the content of a file. If digest isn't empty, an archive that has another
 // one is an error, which comes last, after all visits. Without a digest only

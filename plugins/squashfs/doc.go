@@ -12,15 +12,10 @@ package squashfs
 import (
 	"errors"
 	"fmt"
-	"io"
 	"path"
 
 	"github.com/mkmini/mkmini/plugins/layer"
 )
-
-// Source calls visit for every entry of a root file system, folders before
-// what is in them, as [layer.Walk] does.
-type Source func(visit func(e layer.Entry, content io.Reader) error) error
 
 // The units of the format.
 const (

@@ -42,7 +42,7 @@ func root(epoch time.Time) layer.Entry {
 
 // Survey goes through a source, whose contents it doesn't read. The epoch is
 // the time of the root, for which the source has no entry, and of the image.
-func Survey(source Source, epoch time.Time) (*Plan, error) {
+func Survey(source layer.Source, epoch time.Time) (*Plan, error) {
 	p := &Plan{
 		epoch: epoch, folders: make(map[string]int), links: make(map[string]*linked),
 		repeated: make(map[int64]bool), owners: make(map[uint32]uint16),

@@ -40,7 +40,7 @@ const plainBlock = 1 << 24
 // Write writes the file system to w, compressed by that many threads at once,
 // and returns what it wrote. The source is the one of the survey. What is in w
 // behind the image is to be cut off.
-func (p *Plan) Write(w io.WriterAt, source Source, compression string, jobs int) (Image, error) {
+func (p *Plan) Write(w io.WriterAt, source layer.Source, compression string, jobs int) (Image, error) {
 	m, err := findMethod(compression)
 	if err != nil {
 		return Image{}, err
@@ -65,7 +65,7 @@ func (p *Plan) Write(w io.WriterAt, source Source, compression string, jobs int)
 }
 
 // all reads the source to its end.
-func (r *reader) all(source Source) error {
+func (r *reader) all(source layer.Source) error {
 	if err := r.add(root(r.w.plan.epoch), nil); err != nil {
 		return err
 	}
