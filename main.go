@@ -30,7 +30,7 @@ func release() string {
 // memory is what mkmini and each of its own plugins take in bytes before they
 // look harder for memory that isn't needed any more. A million files in a root
 // file system need less.
-const memory = 240 << 20
+const memory = 224 << 20
 
 func main() {
 	if os.Getenv("GOMEMLIMIT") == "" {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 
 	"github.com/mkmini/mkmini/core/config"
 	"github.com/mkmini/mkmini/core/xattr"
@@ -17,7 +18,9 @@ import (
 type folder struct {
 	// dir is its absolute path, and at where it goes; "" for the root.
 	dir, at string
-	from    *origin
+	// prefix is what comes before its names, clean.
+	prefix string
+	from   *origin
 	// keepLinks keeps hard links, as busybox may be installed with. Those of
 	// an overlay are an accident of the machine, like its owners: no checkout
 	// or copy has them.
@@ -38,6 +41,7 @@ type inode struct{ dev, ino uint64 }
 // folders are kept. A folder that is there already keeps mode and owner.
 func addFolder(ctx context.Context, t *tree, f *folder) error {
 	links := make(map[inode]*node)
+	f.prefix = strings.TrimSuffix(path.Join(f.at, "x"), "x")
 	from := *f.from
 	if !f.keepLinks {
 		from.dir, from.at = f.dir, f.at
@@ -61,7 +65,7 @@ func addFolder(ctx context.Context, t *tree, f *folder) error {
 // add puts one thing of the folder into the tree.
 func (f *folder) add(t *tree, e *found, from *origin, links map[inode]*node) error {
 	n := &node{from: from, mode: uint16(normalMode(e.mode))}
-	to := path.Join(f.at, e.rel)
+	to := f.prefix + e.rel
 	switch e.mode.Type() {
 	case fs.ModeDir:
 		n.kind = Directory

@@ -128,6 +128,17 @@ func (n *node) each(prefix string, visit func(at string, n *node) bool) bool {
 	return true
 }
 
+// visit calls visit for every name in a folder and below, in any order, with
+// the path of the folder that it is in, which is empty or ends with a slash.
+func (n *node) visit(folder string, visit func(folder, base string, n *node)) {
+	for base, inner := range n.names() {
+		visit(folder, base, inner)
+		if len(inner.names()) > 0 {
+			inner.visit(folder+base+"/", visit)
+		}
+	}
+}
+
 // resolve returns where path leads to when the symlinks in it are followed,
 // the last part excepted unless whole is set, as from within the file system:
 // "/" is its root and ".." doesn't leave it. Names that don't exist are taken

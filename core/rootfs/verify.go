@@ -35,20 +35,38 @@ func verify(ctx context.Context, t *tree, machine sdk.ELF, unchecked []string) e
 		f.Close()
 	}
 	var problems []error
-	seen := make(map[*node]bool)
-	t.each(func(name string, n *node) bool {
-		if n.kind != File || n.mode&0o111 == 0 || n.unchecked || seen[n] || isBelow("/"+name, unchecked) {
-			return true
-		}
-		if n.shared {
-			seen[n] = true
-		}
+	for _, name := range executables(t, unchecked) {
+		n := t.get(name)
 		if err := v.check("/"+name, n); err != nil {
 			problems = append(problems, unstartable(n, err))
 		}
-		return ctx.Err() == nil && len(problems) < maxProblems
-	})
+		if ctx.Err() != nil || len(problems) == maxProblems {
+			break
+		}
+	}
 	return cmp.Or(ctx.Err(), errors.Join(problems...))
+}
+
+// executables returns the first names of all files to be checked, sorted. They
+// are few among many, so that the others' names aren't even put together.
+func executables(t *tree, unchecked []string) (list []string) {
+	shared := make(map[*node]int)
+	t.root.visit("", func(folder, base string, n *node) {
+		if n.kind != File || n.mode&0o111 == 0 || n.unchecked || isBelow("/"+folder+base, unchecked) {
+			return
+		}
+		name := folder + base
+		if !n.shared {
+			list = append(list, name)
+		} else if i, seen := shared[n]; !seen {
+			shared[n] = len(list)
+			list = append(list, name)
+		} else {
+			list[i] = min(list[i], name)
+		}
+	})
+	slices.Sort(list)
+	return list
 }
 
 // dropInit takes the layout's own /init away from a system without the shell
