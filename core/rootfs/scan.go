@@ -32,10 +32,12 @@ const (
 	aheadReaders = 4
 	// scanLength is how many entries are looked at together, and scanAhead how
 	// many times that may be on its way. Contents that don't fit into scanRoom
-	// bytes are left for later, which bounds the memory to some 10 MB.
-	scanLength = 32
-	scanAhead  = 8
-	scanRoom   = 1 << 20
+	// bytes are left for later, which bounds the memory to some 10 MB. They are
+	// in at most scanFolders folders, as each of these is open.
+	scanLength  = 32
+	scanAhead   = 8
+	scanRoom    = 1 << 20
+	scanFolders = 8
 )
 
 // found is one thing in a folder.
@@ -59,7 +61,8 @@ type found struct {
 	// aren't there.
 	offset int64
 
-	// in is the folder that it is in, below which its name begins at base.
+	// in is the folder that it is in, below which its name begins at base. It is
+	// open only for what is to be looked at.
 	in   *openFolder
 	base int
 	// looked says that nothing is left to be looked at.
@@ -244,13 +247,13 @@ func (s *scanner) inner(ctx context.Context, f found, at *openFolder) error {
 // add has something looked at that is in a folder.
 func (s *scanner) add(ctx context.Context, f found, in *openFolder) error {
 	b := s.current
-	if n := len(b.folders); n == 0 || b.folders[n-1] != in {
+	if n := len(b.folders); !f.looked && (n == 0 || b.folders[n-1] != in) {
 		in.hold()
 		b.folders = append(b.folders, in)
 	}
 	f.in = in
 	b.list = append(b.list, f)
-	if len(b.list) < scanLength {
+	if len(b.list) < scanLength && len(b.folders) < scanFolders {
 		return nil
 	}
 	s.flush(ctx)

@@ -206,6 +206,28 @@ func TestScanStops(t *testing.T) {
 	}
 }
 
+// TestScanOpensFewFolders goes through a folder of folders that hold one file
+// each: not all of them are open at a time.
+func TestScanOpensFewFolders(t *testing.T) {
+	files := map[string]string{}
+	for i := range 1000 {
+		files[fmt.Sprintf("%03d/x", i)] = "x"
+	}
+	dir, most, n := write(t, t.TempDir(), files), 0, 0
+	for _, err := range scan(t.Context(), dir, contents) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n++; n%100 == 0 {
+			most = max(most, len(openBelow(t, dir)))
+		}
+	}
+	// The batches on their way, those of the goroutines, and what they read.
+	if limit := (scanAhead+aheadReaders+3)*scanFolders + aheadReaders; n != 2000 || most > limit {
+		t.Errorf("%d folders are open of %d, more than %d", most, n, limit)
+	}
+}
+
 // openBelow returns what this process has open of a folder.
 func openBelow(t *testing.T, dir string) (open []string) {
 	t.Helper()

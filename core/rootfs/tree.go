@@ -205,17 +205,21 @@ func (t *tree) put(path string, n *node) (string, error) {
 
 // makeParents makes the folders above a path.
 func (t *tree) makeParents(at string, from *origin) error {
+	folder, start := &t.root, 0
 	for i := range len(at) {
 		if at[i] != '/' {
 			continue
 		}
-		switch parent := t.get(at[:i]); {
+		parent := folder.names()[at[start:i]]
+		switch {
 		case parent == nil:
-			t.set(at[:i], &node{kind: Directory, mode: 0o755, from: from})
+			parent = &node{kind: Directory, mode: 0o755, from: from}
+			t.set(at[:i], parent)
 		case parent.kind != Directory:
 			return fmt.Errorf("%s needs %q to be a folder, but it is a %s of %s",
 				from.what, "/"+at[:i], parent.kind, parent.from.what)
 		}
+		folder, start = parent, i+1
 	}
 	return nil
 }
