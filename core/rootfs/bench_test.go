@@ -51,14 +51,42 @@ func benchFolder(b *testing.B) string {
 	return dir
 }
 
-// BenchmarkDigest reads a folder whose digest isn't known.
+// BenchmarkDigest makes the digest of a folder: one that isn't known, without a
+// snapshot and with one, and one that didn't change.
 func BenchmarkDigest(b *testing.B) {
 	entries := []config.Entry{{Kind: config.Overlay, Path: "/", Source: benchFolder(b)}}
-	for b.Loop() {
-		if _, err := new(Folders).Digest(b.Context(), entries); err != nil {
+	digest := func(b *testing.B, f *Folders) {
+		if _, err := f.Digest(b.Context(), entries); err != nil {
 			b.Fatal(err)
 		}
 	}
+	b.Run("read", func(b *testing.B) {
+		for b.Loop() {
+			digest(b, new(Folders))
+		}
+	})
+	b.Run("snapshot", func(b *testing.B) {
+		temp := b.TempDir()
+		for b.Loop() {
+			f := new(Folders)
+			release := f.Hold(temp)
+			digest(b, f)
+			release()
+		}
+	})
+	b.Run("known", func(b *testing.B) {
+		key, state := folderKey{dir: entries[0].Source}, newFolderState()
+		for e, err := range scan(b.Context(), key.dir, states) {
+			if err != nil {
+				b.Fatal(err)
+			}
+			state.add(e.rel, e.state)
+		}
+		f := &Folders{known: map[folderKey]folderDigest{key: {"known", state.sum()}}}
+		for b.Loop() {
+			digest(b, f)
+		}
+	})
 }
 
 // BenchmarkLayer puts a folder into a layer: one that is to be read, and one

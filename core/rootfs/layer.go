@@ -28,7 +28,11 @@ func WriteLayer(ctx context.Context, path string, records iter.Seq[Record], epoc
 	}()
 	hash := sha256.New()
 	holes := &holeWriter{file: file}
-	err = WriteTar(ctx, together{holes, hash}, records, epoch)
+	out := newBehind(together{holes, hash})
+	err = WriteTar(ctx, out, records, epoch)
+	if outErr := out.Close(); err == nil {
+		err = outErr
+	}
 	if err == nil {
 		err = file.Truncate(holes.at)
 	}
