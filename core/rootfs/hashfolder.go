@@ -2,6 +2,7 @@ package rootfs
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"hash"
 	"io/fs"
@@ -15,6 +16,8 @@ type folderHash struct {
 	out *bufio.Writer
 	// line is where lines are put together, and quoted the name in them.
 	line, quoted []byte
+	// small is the content of a small file.
+	small bytes.Buffer
 }
 
 // hashFolder hashes a folder's names, types, modes, contents and, if they are
@@ -77,7 +80,7 @@ func (f *folderHash) mode(line []byte, e *found) []byte {
 	return strconv.AppendUint(append(line, ' '), uint64(normalMode(e.mode)), 8)
 }
 
-// content hashes what wasn't read yet.
+// content hashes what wasn't read yet. What is small comes along from then on.
 func (f *folderHash) content(ctx context.Context, e *found) error {
 	c := Content{Path: filepath.Join(f.key.dir, e.rel), Size: e.state.size}
 	file, err := e.reopen(c.Path)
@@ -85,7 +88,16 @@ func (f *folderHash) content(ctx context.Context, e *found) error {
 		return err
 	}
 	defer file.Close()
-	return copyContent(ctx, f.out, file, c)
+	if c.Size > smallContent {
+		return copyContent(ctx, f.out, file, c)
+	}
+	f.small.Reset()
+	if err := copyContent(ctx, &f.small, file, c); err != nil {
+		return err
+	}
+	e.content, e.loaded = f.small.Bytes(), true
+	f.out.Write(e.content)
+	return nil
 }
 
 // appendQuoted appends a string as %q has it.

@@ -41,10 +41,12 @@ func digestOf(t *testing.T, folders *Folders, entries []config.Entry) string {
 	return parts[0].Digest
 }
 
-// held is a Folders with snapshots in a folder, until the end of the test.
+// held is a Folders with snapshots in a folder, until the end of the test,
+// however full the disk is.
 func held(t *testing.T, dir string) *Folders {
 	folders := new(Folders)
 	t.Cleanup(folders.Hold(dir))
+	folders.kept.room = keptContents
 	return folders
 }
 
@@ -91,6 +93,23 @@ func TestSnapshot(t *testing.T) {
 	}
 	if left, err := os.ReadDir(temp); len(left) > 0 || err != nil {
 		t.Errorf("a run that is killed leaves %v, %v", left, err)
+	}
+}
+
+// TestSnapshotOfManySmallFiles has more in small files in a row than is read
+// ahead.
+func TestSnapshotOfManySmallFiles(t *testing.T) {
+	files := map[string]string{}
+	for i := range 3 * scanLength {
+		files[fmt.Sprintf("%02d", i)] = strings.Repeat(fmt.Sprint(i%10), smallContent-i)
+	}
+	entries := []config.Entry{{Kind: config.Overlay, Path: "/", Source: write(t, t.TempDir(), files)}}
+	want, folders := layerOf(t, nil, entries), held(t, t.TempDir())
+	if digestOf(t, folders, entries) != digestOf(t, new(Folders), entries) || !folders.snapshot(folderKey{dir: entries[0].Source}).whole {
+		t.Error("the digest is another one, or something was left on disk")
+	}
+	if !bytes.Equal(layerOf(t, folders, entries), want) {
+		t.Error("the layer of a snapshot is another one")
 	}
 }
 
