@@ -230,11 +230,13 @@ func (s *scale) byRival(ctx context.Context, r rival, tree string, size int64) (
 	return taken, err
 }
 
-// measured runs a command to its end, and returns what it printed.
+// measured runs a command to its end, and returns what it printed. What others
+// wrote before is on the disk when it begins.
 func measured(cmd *exec.Cmd) (sample, []byte, error) {
 	var output, errors bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &errors
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	syscall.Sync()
 	start := time.Now()
 	err := cmd.Run()
 	taken := sample{wall: time.Since(start)}
